@@ -1,0 +1,38 @@
+# The commands of this repository. They need python3 (3.11 or newer) and make, nothing else.
+PYTHON ?= python3
+PORT ?= 8080
+BIN := .venv/bin
+
+.PHONY: run test setup check
+
+# A tty gives the server its own process group, so that Ctrl-C ends the server and not make above it.
+run: setup
+	@if [ -t 0 ]; then set -m; fi; $(BIN)/cds-service serve --port $(PORT) --example
+
+test: .venv/.test
+	$(BIN)/python -m pytest
+
+setup: .venv/.run
+
+check: .venv/.check .venv/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+# One stamp file per extra: packages are installed again only when pyproject.toml changes.
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+
+.venv/.run: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/.test: pyproject.toml | .venv/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+.venv/.check: pyproject.toml | .venv/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[check]'
+	@touch $@

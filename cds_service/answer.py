@@ -1,0 +1,68 @@
+"""From a parsed call and the answers to its prefetch templates to the cards: one pure path, for HTTP and command line."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+from cds_service.errors import NeededDataMissing
+from cds_service.hook_request import HookRequest
+from cds_service.services import CdsService
+from cds_service.tenants import Tenant
+from fhir_mappings import chart, proposed_orders
+from fhir_mappings.answers import Answer
+from hooks import cards
+from hooks.outcomes import Decision, ProposedOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The cards, every rule's decision (switched-off rules left out), and what of the prefetch was not to be had."""
+
+    cards: list[dict[str, object]]
+    decisions: tuple[Decision, ...]
+    unavailable: Mapping[str, str]
+
+
+def answer(
+    service: CdsService,
+    request: HookRequest,
+    answers: Mapping[str, Answer],
+    tenant: Tenant,
+    public_base_url: str,
+    as_of: date,
+    body: bytes,
+) -> Answered:
+    """Reads the chart, asks every rule, builds the cards. Raises NeededDataMissing without patient or conditions.
+
+    `body` seeds the cards' identifiers: the same body on the same day gives the same bytes.
+    """
+    record = chart.read(answers, request.patient_id, request.fhir_server, request.draft_orders, request.selections)
+    lacking = record.needed_but_missing()
+    if lacking:
+        raise NeededDataMissing(lacking)
+    facts = service.facts(record, as_of)
+    decisions = tuple(one for one in service.decide(facts) if tenant.mode(one.rule) != "off")
+    shown = [one for one in decisions if tenant.mode(one.rule) == "live"]
+    to_fhir = partial(_to_fhir, patient_id=request.patient_id)
+    return Answered(
+        cards=cards.build(shown, facts, to_fhir, client(tenant, public_base_url), hashlib.sha256(body).digest()),
+        decisions=decisions,
+        unavailable={key: source.reason for key, source in record.sources.items() if source.state == "unavailable"},
+    )
+
+
+def _to_fhir(order: ProposedOrder, patient_id: str) -> dict[str, object] | None:
+    return proposed_orders.to_fhir(order, patient_id)
+
+
+def client(tenant: Tenant, public_base_url: str) -> cards.Client:
+    """What this site's EHR can do with a card, in the terms of the cards."""
+    return cards.Client(
+        max_cards=int(tenant.client.setting("max_cards")),
+        one_action_per_suggestion=bool(tenant.client.setting("one_action_per_suggestion")),
+        rule_url=f"{public_base_url}/rules/{{rule}}",
+    )

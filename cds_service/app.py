@@ -1,0 +1,125 @@
+"""Puts the web application together: settings in, a WSGI application out."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import time
+import traceback
+from datetime import date
+from pathlib import PurePath
+
+from flask import Flask, Response, g
+from flask_cors import CORS
+from werkzeug.exceptions import HTTPException
+
+from cds_service import audit, config, examples, fhir_client, security, services
+from cds_service.answer import answer
+from cds_service.config import Settings
+from cds_service.errors import NotTrusted, ServiceError, operation_outcome
+from cds_service.hook_request import parse
+from cds_service.pages.reading import pages
+from cds_service.routes import EXTENSION, Service, hook_urls, json_response, status_urls
+from cds_service.tenants import LOOPBACK, Tenant
+
+LOOPBACK_ORIGIN = r"^https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?$"
+FHIR_JSON = "application/fhir+json"
+HTTP_CODES = {404: "not-found", 405: "not-supported", 413: "too-long", 415: "not-supported"}
+log = logging.getLogger("cds_service")
+
+
+def create_app(settings: Settings) -> Flask:
+    """The application for one tenant. Raises SettingsError when a key file cannot be used."""
+    app = Flask(__name__, template_folder="pages", static_folder="pages/static")
+    app.json.sort_keys = False
+    app.extensions[EXTENSION] = Service(settings, security.trust(settings.tenant), fhir_client.connect())
+    for urls in (hook_urls, status_urls, pages):
+        app.register_blueprint(urls)
+    app.register_error_handler(ServiceError, refused)
+    app.register_error_handler(HTTPException, refused_by_flask)
+    app.register_error_handler(Exception, failed)
+    app.after_request(write_audit)
+    app.after_request(keep_private)
+    allow_browsers(app, settings.tenant)
+    return app
+
+
+def from_environment() -> Flask:
+    """What every worker process of the server starts with: an application that has answered once before it listens."""
+    settings = config.from_environment(os.environ)
+    audit.to_standard_output(settings.log_level)
+    app = create_app(settings)
+    warm_up(settings)
+    # What is alive now stays alive. Without this, the collector walks all FHIR models again and again: p99 tenfold.
+    gc.collect()
+    gc.freeze()
+    return app
+
+
+def warm_up(settings: Settings) -> None:
+    """Answers the bundled examples once, so that no caller waits for models and knowledge to load."""
+    for name in examples.NAMES:
+        body = examples.read(name, date.today())
+        service = services.BY_HOOK[examples.hook(name)]
+        request = parse(body, service)
+        answers = fhir_client.complete(request, service.prefetch)
+        answer(service, request, answers, settings.tenant, settings.public_base_url, date.today(), body)
+
+
+def allow_browsers(app: Flask, tenant: Tenant) -> None:
+    """CORS for the tenant's origins. Preflights carry no token, and flask-cors answers them before any route."""
+    origins = [LOOPBACK_ORIGIN if one == LOOPBACK else one for one in tenant.cors.allowed_origins]
+    if origins:
+        CORS(app, origins=origins, methods=["GET", "POST"], allow_headers=["authorization", "content-type"],
+             supports_credentials=False, max_age=600)
+
+
+def refused(error: ServiceError) -> Response:
+    """A refusal of ours, as an OperationOutcome; a caller who is not trusted learns nothing more than that."""
+    if isinstance(error, NotTrusted):
+        response = Response(status=401)
+        response.headers["WWW-Authenticate"] = "Bearer"
+        del response.headers["Content-Type"]
+        return response
+    return json_response(
+        operation_outcome(error.code, error.diagnostics, error.expression), error.status, mimetype=FHIR_JSON
+    )
+
+
+def refused_by_flask(error: HTTPException) -> Response:
+    """What Flask refuses by itself (unknown URL, wrong method), in the same form. The URL is not repeated."""
+    status = error.code or 500
+    if 300 <= status < 400:
+        return Response(error.get_response())
+    outcome = operation_outcome(HTTP_CODES.get(status, "processing"), f"{error.name}.")
+    response = json_response(outcome, status, mimetype=FHIR_JSON)
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        response.headers["Allow"] = ", ".join(allowed)
+    return response
+
+
+def failed(error: Exception) -> Response:
+    """A defect of ours: the caller learns that it happened, the log which type and where, nobody any value."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown"
+    fault = f"{type(error).__name__} at {place}"
+    log.error("a call failed: %s", fault)
+    if "audit" in g:
+        g.audit.fault = fault
+    return json_response(operation_outcome("exception", "The service failed."), 500, mimetype=FHIR_JSON)
+
+
+def write_audit(response: Response) -> Response:
+    """One line for each call of discovery or a CDS service."""
+    if "audit" in g:
+        g.audit.write(response.status_code, (time.perf_counter() - g.began) * 1000)
+    return response
+
+
+def keep_private(response: Response) -> Response:
+    """Answers may hold patient data: no cache keeps them, no browser guesses their type."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

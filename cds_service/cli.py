@@ -1,0 +1,155 @@
+"""The command line: serve, evaluate, rules, example."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import requests
+
+from cds_service import catalogue, config, examples, fhir_client, printout, security, services
+from cds_service.answer import Answered, answer
+from cds_service.config import PREFIX
+from cds_service.errors import ServiceError
+from cds_service.hook_request import hook_of, parse
+from cds_service.tenants import SettingsError, Tenant, load_tenant
+from hooks import knowledge
+
+START_SECONDS = 60.0  # until a server that was just started must be ready
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code: 0, or 2 with one line on standard error that says what is wrong."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        parsed.run(parsed)
+    except (SettingsError, ServiceError, knowledge.KnowledgeError, OSError) as error:
+        print(f"cds-service: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, ServiceError) and error.expression:
+        return f"{', '.join(error.expression)}: {error.diagnostics}"
+    return " ".join(str(error).split())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="cds-service", description="CDS Hooks for metastatic spine disease")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serving = commands.add_parser("serve", help="run the server")
+    serving.add_argument("--host")
+    serving.add_argument("--port")
+    serving.add_argument("--tenant", metavar="FILE")
+    serving.add_argument("--workers", metavar="N")
+    serving.add_argument("--example", action="store_true", help="post the bundled example once ready, print its cards")
+    serving.set_defaults(run=_serve)
+
+    evaluating = commands.add_parser("evaluate", help="answer one hook request from a file; asks no FHIR server")
+    evaluating.add_argument("request", metavar="REQUEST.json", type=Path)
+    evaluating.add_argument("--tenant", metavar="FILE", type=Path)
+    evaluating.add_argument("--as-of", metavar="YYYY-MM-DD", type=date.fromisoformat, help="day of evaluation; today")
+    evaluating.add_argument("--format", choices=("text", "json"), default="text")
+    evaluating.set_defaults(run=_evaluate)
+
+    listing = commands.add_parser("rules", help="the rule catalogue, or one rule whole")
+    listing.add_argument("name", nargs="?", metavar="NAME")
+    listing.set_defaults(run=_rules)
+
+    posting = commands.add_parser("example", help="post the bundled patient-view example to a running server")
+    posting.add_argument("base_url", metavar="URL")
+    posting.set_defaults(run=_example)
+    return parser
+
+
+def _serve(parsed: argparse.Namespace) -> None:
+    """What is given on the command line wins over the environment."""
+    from cds_service.server import serve  # the server is not needed by the other commands
+
+    options = {"HOST": parsed.host, "PORT": parsed.port, "TENANT": parsed.tenant, "WORKERS": parsed.workers}
+    environment = {f"{PREFIX}{name}": value for name, value in options.items() if value is not None}
+    settings = config.from_environment({**os.environ, **environment})
+    security.trust(settings.tenant)  # the key files are read here, so that a bad one stops start-up with one line
+    knowledge.catalogue()
+    serve(settings, environment, example=parsed.example)
+
+
+def _evaluate(parsed: argparse.Namespace) -> None:
+    tenant = load_tenant(parsed.tenant)
+    answered = evaluate(parsed.request.read_bytes(), tenant, parsed.as_of or date.today())
+    if parsed.format == "json":
+        print(msgspec.json.format(msgspec.json.encode(_as_dict(answered)), indent=2).decode())
+        return
+    print(printout.cards_text(answered.cards))
+    print(f"\nEvery rule\n\n{printout.decisions_text(answered.decisions, tenant)}")
+
+
+def evaluate(body: bytes, tenant: Tenant, as_of: date) -> Answered:
+    """One hook request from its prefetch alone; the request's own hook chooses the service. Raises ServiceError."""
+    service = services.BY_HOOK.get(hook_of(body) or "")
+    if service is None:  # an unusable body is refused by the first service, with the reason
+        service = services.SERVICES[0]
+    request = parse(body, service)
+    answers = fhir_client.complete(request, service.prefetch)
+    base = tenant.tenant.public_base_url or f"http://127.0.0.1:{config.DEFAULTS['PORT']}"
+    return answer(service, request, answers, tenant, base, as_of, body)
+
+
+def _as_dict(answered: Answered) -> dict[str, Any]:
+    keys = ("rule", "outcome", "because", "missing", "why_not")
+    rules = [one.as_dict() for one in answered.decisions]
+    return {"cards": answered.cards, "rules": [{key: rule.get(key) for key in keys} for rule in rules]}
+
+
+def _rules(parsed: argparse.Namespace) -> None:
+    rules = knowledge.catalogue()
+    if parsed.name is None:
+        print(catalogue.list_text(rules.values()))
+    elif parsed.name in rules:
+        print(catalogue.rule_text(rules[parsed.name]))
+    else:
+        raise SettingsError(f"there is no rule {parsed.name!r}; known are {', '.join(rules)}")
+
+
+def _example(parsed: argparse.Namespace) -> None:
+    """Waits until the server is ready, posts the example with today's dates, prints the cards."""
+    _wait_until_ready(parsed.base_url)
+    body = examples.read("patient_view", date.today())
+    service = services.BY_HOOK["patient-view"]
+    response = requests.post(
+        f"{parsed.base_url}/cds-services/{service.id}",
+        data=body,
+        headers={"Content-Type": "application/json"},
+        timeout=START_SECONDS,
+    )
+    if response.status_code != 200:
+        raise SettingsError(f"the example was answered with HTTP {response.status_code}")
+    print(f"\nThe bundled example, posted to {parsed.base_url}/cds-services/{service.id}\n")
+    print(printout.cards_text(response.json()["cards"]))
+    print("\nStill serving; Ctrl-C ends it.", flush=True)
+
+
+def _wait_until_ready(base_url: str) -> None:
+    give_up = time.monotonic() + START_SECONDS
+    while time.monotonic() < give_up:
+        with contextlib.suppress(requests.RequestException):
+            if requests.get(f"{base_url}/health/ready", timeout=2).status_code == 200:
+                return
+        time.sleep(0.1)
+    raise SettingsError(f"{base_url} was not ready within {START_SECONDS:g} seconds")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

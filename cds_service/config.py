@@ -1,0 +1,79 @@
+"""Settings of one server process: SPINE_CDS_* environment variables plus the tenant file that one of them names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cds_service.tenants import SettingsError, Tenant, load_tenant, web_address
+
+PREFIX = "SPINE_CDS_"
+DEFAULTS: Mapping[str, str] = {
+    "TENANT": "",
+    "HOST": "127.0.0.1",
+    "PORT": "8080",
+    "WORKERS": "1",
+    "PUBLIC_BASE_URL": "",
+    "MAX_BODY_BYTES": "20000000",
+    "LOG_LEVEL": "info",
+}
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that a worker process needs to know before the first call."""
+
+    tenant: Tenant
+    host: str
+    port: int
+    workers: int
+    public_base_url: str  # without a slash at the end; what callers type, so that a token's audience can be compared
+    max_body_bytes: int
+    log_level: str
+
+
+def from_environment(environ: Mapping[str, str]) -> Settings:
+    """Settings from variables such as SPINE_CDS_PORT. Raises SettingsError naming the variable or the tenant file's key."""
+    given = {name.removeprefix(PREFIX): value for name, value in environ.items() if name.startswith(PREFIX)}
+    unknown = sorted(set(given) - set(DEFAULTS))
+    if unknown:
+        raise SettingsError(f"{PREFIX}{unknown[0]}: there is no such setting; known are {', '.join(DEFAULTS)}")
+    values = {**DEFAULTS, **given}
+    tenant = load_tenant(Path(values["TENANT"]) if values["TENANT"] else None)
+    host, port = values["HOST"], _whole_number(values, "PORT", 0, 65535)
+    return Settings(
+        tenant=tenant,
+        host=host,
+        port=port,
+        workers=_whole_number(values, "WORKERS", 1, 64),
+        public_base_url=_public_base_url(values["PUBLIC_BASE_URL"], tenant, host, port),
+        max_body_bytes=_whole_number(values, "MAX_BODY_BYTES", 1_000, 1_000_000_000),
+        log_level=_log_level(values["LOG_LEVEL"]),
+    )
+
+
+def _whole_number(values: Mapping[str, str], name: str, lowest: int, highest: int) -> int:
+    text = values[name]
+    if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
+        raise SettingsError(f"{PREFIX}{name}: must be a whole number from {lowest} to {highest}")
+    return int(text)
+
+
+def _log_level(name: str) -> str:
+    if name not in LOG_LEVELS:
+        raise SettingsError(f"{PREFIX}LOG_LEVEL: must be one of {', '.join(LOG_LEVELS)}")
+    return name
+
+
+def _public_base_url(given: str, tenant: Tenant, host: str, port: int) -> str:
+    """The variable wins over the tenant file; a sandbox without either is reached where it listens."""
+    if given:
+        return web_address(given, f"{PREFIX}PUBLIC_BASE_URL", http_allowed=tenant.is_sandbox)
+    if tenant.tenant.public_base_url:
+        return web_address(tenant.tenant.public_base_url, "tenant.public_base_url", http_allowed=tenant.is_sandbox)
+    if not tenant.is_sandbox:
+        raise SettingsError("tenant.public_base_url: is needed unless environment = \"sandbox\"")
+    reached = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
+    return f"http://{f'[{reached}]' if ':' in reached else reached}:{port}"

@@ -1,0 +1,87 @@
+"""The ways in which a call can be refused, each with one HTTP status and one OperationOutcome.
+
+    ServiceError
+    +-- HookRequestError   400  the request is malformed; names the field
+    +-- NotTrusted         401  the caller's token is absent or not valid; bare, says nothing more
+    +-- UnknownService     404
+    +-- NeededDataMissing  412  the patient or the conditions could not be had; names the prefetch keys
+    +-- BodyTooLarge       413
+    +-- WrongMediaType     415
+
+No message may hold a value from the request: bodies carry patient data, and whoever reads an error may be a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class ServiceError(Exception):
+    """A refusal. `expression` holds FHIRPath-like names of what was wrong in the request, `diagnostics` says why."""
+
+    status: ClassVar[int]
+    code: ClassVar[str]  # FHIR IssueType
+
+    def __init__(self, diagnostics: str, expression: Iterable[str] = ()) -> None:
+        super().__init__(diagnostics)
+        self.diagnostics = diagnostics
+        self.expression = tuple(expression)
+
+
+class HookRequestError(ServiceError):
+    """The request does not say what CDS Hooks requires, or says it wrongly."""
+
+    status, code = 400, "invalid"
+
+    def __init__(self, expression: str, diagnostics: str) -> None:
+        super().__init__(diagnostics, (expression,) if expression else ())
+
+
+class NotTrusted(ServiceError):
+    """The caller is not who this site trusts. The reason is for our own tests, never for the caller or the log."""
+
+    status, code = 401, "login"
+
+
+class UnknownService(ServiceError):
+    """No CDS service has this id."""
+
+    status, code = 404, "not-found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no CDS service with this id. GET /cds-services lists them.")
+
+
+class NeededDataMissing(ServiceError):
+    """Without these prefetch keys nothing true can be said. Takes (key, reason) pairs."""
+
+    status, code = 412, "incomplete"
+
+    def __init__(self, lacking: Iterable[tuple[str, str]]) -> None:
+        self.lacking = tuple(lacking)
+        named = "; ".join(f"{key}: {reason}" for key, reason in self.lacking)
+        super().__init__(f"Needed data could not be had ({named}).", (f"prefetch.{key}" for key, _ in self.lacking))
+
+
+class BodyTooLarge(ServiceError):
+    """The request is larger than this site accepts. Takes the limit in bytes."""
+
+    status, code = 413, "too-long"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The request is larger than {limit} bytes.")
+
+
+class WrongMediaType(ServiceError):
+    """The body is not plain or gzip-compressed JSON in UTF-8."""
+
+    status, code = 415, "not-supported"
+
+
+def operation_outcome(code: str, diagnostics: str, expression: tuple[str, ...] = ()) -> dict[str, object]:
+    """A FHIR R4 OperationOutcome with one error; `expression` is left out when there is none."""
+    issue: dict[str, object] = {"severity": "error", "code": code, "diagnostics": diagnostics}
+    if expression:
+        issue["expression"] = list(expression)
+    return {"resourceType": "OperationOutcome", "issue": [issue]}

@@ -1,0 +1,124 @@
+"""The URLs that an EHR calls: discovery, the CDS services, health and version."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import date
+
+import msgspec
+from flask import Blueprint, Flask, Response, current_app, g, request
+
+from cds_service import __version__, body, fhir_client, services
+from cds_service.answer import answer
+from cds_service.audit import AuditLine
+from cds_service.config import Settings
+from cds_service.errors import NeededDataMissing, UnknownService
+from cds_service.fhir_client import Connections, FhirAccess
+from cds_service.hook_request import parse
+from cds_service.security import Trust
+from cds_service.tenants import Tenant
+from hooks import knowledge
+
+hook_urls = Blueprint("hook", __name__)
+status_urls = Blueprint("status", __name__)
+EXTENSION = "spine_cds"  # under which the running service hangs on the Flask application
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What one process holds to answer calls: settings, whom it trusts, its connections to FHIR servers."""
+
+    settings: Settings
+    trust: Trust
+    connections: Connections
+
+
+def running(app: Flask) -> Service:
+    """The service that create_app gave to an application."""
+    service: Service = app.extensions[EXTENSION]
+    return service
+
+
+def here() -> Service:
+    """The service of the current request."""
+    return running(current_app)
+
+
+def json_response(value: object, status: int = 200, mimetype: str = "application/json") -> Response:
+    """A response with `value` as JSON."""
+    return Response(msgspec.json.encode(value), status=status, mimetype=mimetype)
+
+
+def fhir_access(tenant: Tenant, max_bytes: int) -> FhirAccess:
+    """What the tenant permits for reading from FHIR servers."""
+    return FhirAccess(
+        allowed_servers=tuple(tenant.fhir.allowed_servers),
+        timeout_seconds=tenant.fhir.timeout_seconds,
+        token_optional=tenant.is_sandbox,
+        max_bytes=max_bytes,
+    )
+
+
+@hook_urls.before_app_request
+def begin_audit() -> None:
+    """Begins the line before anything can be refused. A browser's preflight is no call."""
+    if request.path.startswith("/cds-services") and request.method != "OPTIONS":
+        g.began = time.perf_counter()
+        g.audit = AuditLine(tenant=here().settings.tenant.tenant.name)
+
+
+@hook_urls.get("/cds-services")
+def discovery() -> Response:
+    """What this server offers, for EHRs that read it."""
+    _check_caller()
+    return json_response(services.discovery())
+
+
+@hook_urls.post("/cds-services/<service_id>")
+def call(service_id: str) -> Response:
+    """One hook call, answered with cards."""
+    _check_caller()
+    service = services.BY_ID.get(service_id)
+    if service is None:
+        raise UnknownService
+    settings = here().settings
+    g.audit.service = service.id
+    raw = body.read(request, settings.max_body_bytes)
+    hook_request = parse(raw, service)
+    g.audit.hook_instance = hook_request.hook_instance
+    access = fhir_access(settings.tenant, settings.max_body_bytes)
+    answers = fhir_client.complete(hook_request, service.prefetch, access, here().connections)
+    try:
+        answered = answer(
+            service, hook_request, answers, settings.tenant, settings.public_base_url, date.today(), raw
+        )
+    except NeededDataMissing as error:
+        g.audit.unavailable = dict(error.lacking)
+        raise
+    g.audit.answered(answered)
+    return json_response({"cards": answered.cards})
+
+
+def _check_caller() -> None:
+    endpoint = here().settings.public_base_url + request.path
+    here().trust.verify(request.headers.get("Authorization"), endpoint, time.time())
+
+
+@status_urls.get("/health/live")
+def live() -> Response:
+    """The process answers."""
+    return json_response({"status": "live"})
+
+
+@status_urls.get("/health/ready")
+def ready() -> Response:
+    """Knowledge and keys were read before the first call could arrive, so an answer at all means ready."""
+    return json_response({"status": "ready", "rules": len(knowledge.catalogue())})
+
+
+@status_urls.get("/version")
+def version() -> Response:
+    """Which software and which version of each rule's knowledge."""
+    rules = {name: rule.version for name, rule in knowledge.catalogue().items()}
+    return json_response({"software": __version__, "cdsHooks": services.CDS_HOOKS_VERSION, "rules": rules})

@@ -1,0 +1,66 @@
+"""Runs the production server: granian, with one process per worker, each on the same port."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+
+from cds_service.config import PREFIX, Settings
+from cds_service.tenants import SettingsError
+
+BLOCKING_THREADS = 4  # per worker: they wait for FHIR servers; decoding itself runs one at a time
+
+
+def serve(settings: Settings, environment: Mapping[str, str], example: bool) -> None:
+    """Serves until interrupted. Raises SettingsError when the address cannot be used.
+
+    Workers read their settings again from `environment`, which has been checked already: so that a worker that is
+    started later reads the same.
+    """
+    _check_address(settings.host, settings.port)
+    os.environ.update(environment)
+    server = Server(
+        "cds_service.app:from_environment",
+        factory=True,
+        interface=Interfaces.WSGI,
+        address=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        blocking_threads=BLOCKING_THREADS,
+        websockets=False,
+        log_level=LogLevels.warning,
+        workers_kill_timeout=10,
+    )
+    print(f"Serving tenant {settings.tenant.tenant.name} on {settings.public_base_url}", file=sys.stderr, flush=True)
+    if not settings.tenant.issuer:
+        print("Callers are not authenticated: a sandbox, not for patients.", file=sys.stderr, flush=True)
+    if example:
+        server.on_startup(lambda: _post_example(settings, server))
+    server.serve()
+
+
+def _check_address(host: str, port: int) -> None:
+    """Binds once to see that it can be done: the server itself shares ports, and would not notice another's."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((host, port))
+    except OSError as error:
+        why = "is in use by another program" if error.errno == errno.EADDRINUSE else "cannot be used"
+        raise SettingsError(f"{PREFIX}PORT: port {port} on {host} {why}") from error
+
+
+def _post_example(settings: Settings, server: Server) -> None:
+    """Another process, because this one is about to fork its workers; ended with the server, not by Ctrl-C itself."""
+    command = [sys.executable, "-m", "cds_service.cli", "example", f"http://127.0.0.1:{settings.port}"]
+    poster = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own command line, no shell
+    server.on_shutdown(poster.terminate)

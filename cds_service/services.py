@@ -1,0 +1,107 @@
+"""THE TABLE: one row for each CDS service, and the discovery answer made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from fhir_mappings import order_select as order_mapping
+from fhir_mappings import patient_view as patient_mapping
+from fhir_mappings.chart import Chart
+from hooks import order_select, patient_view
+from hooks.facts import Facts
+from hooks.outcomes import Decision
+
+# Discovery's `version` is the CDS Hooks version that a service implements, as a semantic version (the 3.0 drafts that
+# define the field). 2.0.1 is the last published release, and the one whose rules we follow; "2.0" would not be semver.
+CDS_HOOKS_VERSION = "2.0.1"
+
+CLINICIANS = ("Practitioner", "PractitionerRole")
+NEEDS = (
+    "Needs the Patient and the Conditions, as prefetch or from the FHIR server; without them the answer is 412. "
+    "What else is missing narrows the advice and is named on a card."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CdsService:
+    """One CDS service: what discovery says of it, and the two functions that read a chart and decide about it."""
+
+    id: str
+    hook: str
+    title: str
+    description: str
+    usage: str
+    user_types: tuple[str, ...]
+    prefetch: Mapping[str, str]
+    facts: Callable[[Chart, date], Facts]
+    decide: Callable[[Facts], tuple[Decision, ...]]
+    takes_orders: bool = False  # the context brings draft orders
+    takes_selections: bool = False  # and says which of them the user has selected
+
+
+SERVICES: tuple[CdsService, ...] = (
+    CdsService(
+        id="spine-patient-view",
+        hook="patient-view",
+        title="Metastatic spine disease: chart review",
+        description=(
+            "Looks for cord compression, spinal instability, missing imaging, referrals and bone protection in adults "
+            "with cancer, and says what is not recorded."
+        ),
+        usage=NEEDS,
+        user_types=(*CLINICIANS, "Patient", "RelatedPerson"),
+        prefetch=patient_mapping.PREFETCH,
+        facts=patient_mapping.facts,
+        decide=patient_view.decide,
+    ),
+    CdsService(
+        id="spine-order-select",
+        hook="order-select",
+        title="Metastatic spine disease: the order being chosen",
+        description=(
+            "Checks selected imaging, procedure and bone-agent orders in adults with cancer: the right test, the whole "
+            "spine, dose for renal function, calcium."
+        ),
+        usage=NEEDS + " Judges the selected draft orders only.",
+        user_types=CLINICIANS,
+        prefetch=order_mapping.PREFETCH,
+        facts=order_mapping.facts,
+        decide=order_select.decide,
+        takes_orders=True,
+        takes_selections=True,
+    ),
+    CdsService(
+        id="spine-order-sign",
+        hook="order-sign",
+        title="Metastatic spine disease: orders about to be signed",
+        description="The checks of order-select, over all draft orders, before they are signed.",
+        usage=NEEDS + " Judges every draft order.",
+        user_types=CLINICIANS,
+        prefetch=order_mapping.PREFETCH,
+        facts=order_mapping.facts,
+        decide=order_select.decide,
+        takes_orders=True,
+    ),
+)
+BY_ID: Mapping[str, CdsService] = {service.id: service for service in SERVICES}
+BY_HOOK: Mapping[str, CdsService] = {service.hook: service for service in SERVICES}
+
+
+def discovery() -> dict[str, object]:
+    """The body of GET /cds-services."""
+    return {
+        "services": [
+            {
+                "hook": service.hook,
+                "title": service.title,
+                "description": service.description,
+                "id": service.id,
+                "prefetch": dict(service.prefetch),
+                "usageRequirements": service.usage,
+                "version": CDS_HOOKS_VERSION,
+            }
+            for service in SERVICES
+        ]
+    }

@@ -1,0 +1,208 @@
+"""The tenant file: one site's callers, FHIR servers, EHR features and rule modes, checked whole before start-up."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from hooks import knowledge
+
+LOOPBACK = "loopback"  # in allowed_servers and allowed_origins: any on this machine; a sandbox only
+ASYMMETRIC = ("ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA")
+PROFILES: dict[str, dict[str, bool | int]] = {
+    "standard": {"one_action_per_suggestion": False, "smart_links": True, "max_cards": 5},
+    # Epic takes one action per suggestion, and drops SMART links that were not registered beforehand.
+    "epic": {"one_action_per_suggestion": True, "smart_links": False, "max_cards": 5},
+    # Oracle Health strips links that were not registered; nothing is known of suggestions with several actions.
+    "oracle-health": {"one_action_per_suggestion": True, "smart_links": False, "max_cards": 5},
+}
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
+RuleMode = Literal["live", "shadow", "off"]
+
+
+class SettingsError(Exception):
+    """A setting that is unknown, of the wrong type or in contradiction with another. Names the key; stops start-up."""
+
+
+class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[tenant]: who this is, under which URL callers reach it, and how old their tokens may be."""
+
+    name: Name
+    public_base_url: str = ""
+    max_token_seconds: Seconds = 3600
+    clock_skew_seconds: Seconds = 60
+
+
+class Issuer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[[issuer]]: one EHR whose tokens are trusted, with the keys that were agreed with it."""
+
+    iss: Text
+    algorithms: Annotated[list[str], msgspec.Meta(min_length=1)]
+    jwks_file: str = ""
+    jwks_url: str = ""
+    audience: Annotated[list[Text], msgspec.Meta(min_length=1)] = msgspec.field(default_factory=lambda: ["endpoint"])
+    max_token_seconds: Seconds | None = None
+    clock_skew_seconds: Seconds | None = None
+
+
+class Fhir(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[fhir]: the servers that may be asked for what the prefetch lacks, and for how long in all."""
+
+    allowed_servers: list[str] = []
+    timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=30)] = 2.0
+
+
+class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[client]: what this EHR can do with a card. A key that is not given takes the profile's value."""
+
+    profile: Literal["standard", "epic", "oracle-health"] = "standard"
+    one_action_per_suggestion: bool | None = None
+    smart_links: bool | None = None
+    max_cards: Annotated[int, msgspec.Meta(ge=1, le=20)] | None = None
+
+    def setting(self, key: str) -> bool | int:
+        """The value of `key` for this client, its own or the profile's."""
+        own: bool | int | None = getattr(self, key)
+        return PROFILES[self.profile][key] if own is None else own
+
+
+class Codes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[codes]: local codes. Not read yet, so anything but an empty list is refused."""
+
+    concept_maps: list[str] = []
+
+
+class Cors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[cors]: the browser origins that may call."""
+
+    allowed_origins: list[str] = []
+
+
+class Tenant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One tenant file. The defaults are the careful ones: no FHIR server, no browser origin, every rule live."""
+
+    tenant: Site
+    environment: Literal["production", "sandbox"] = "production"
+    issuer: list[Issuer] = []
+    fhir: Fhir = msgspec.field(default_factory=Fhir)
+    client: Client = msgspec.field(default_factory=Client)
+    rules: dict[str, RuleMode] = {}
+    codes: Codes = msgspec.field(default_factory=Codes)
+    cors: Cors = msgspec.field(default_factory=Cors)
+    folder: str = ""  # where the file lies, for the key files that it names; never read from the file itself
+
+    @property
+    def is_sandbox(self) -> bool:
+        return self.environment == "sandbox"
+
+    def mode(self, rule: str) -> RuleMode:
+        """live, shadow or off, for one rule by name."""
+        return self.rules.get(rule, self.rules.get("default", "live"))
+
+
+def load_tenant(path: Path | None) -> Tenant:
+    """The tenant of a TOML file, or of the bundled sandbox file for None. Raises SettingsError naming the key."""
+    if path is None:
+        bundled = resources.files("cds_service") / "default_tenant.toml"
+        return read_tenant(bundled.read_text(encoding="utf-8"), folder="")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"tenant file {path}: cannot be read ({type(error).__name__})") from error
+    return read_tenant(text, folder=str(path.resolve().parent))
+
+
+def read_tenant(text: str, folder: str) -> Tenant:
+    """Decodes and checks a tenant file's text. Raises SettingsError naming the key."""
+    try:
+        data = tomllib.loads(text)
+        if "folder" in data:
+            raise SettingsError("tenant file: unknown key `folder`")
+        tenant = msgspec.convert({**data, "folder": folder}, Tenant)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"tenant file: is not TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"tenant file: {_plain(str(error))}") from error
+    _check(tenant)
+    return tenant
+
+
+def _plain(message: str) -> str:
+    """msgspec writes "Object contains unknown field `x` - at `$.fhir`"; sites know keys, not objects or `$`."""
+    return message.replace("Object contains unknown field", "unknown key").replace("`$.", "`").replace(" - at `$`", "")
+
+
+def _check(tenant: Tenant) -> None:
+    """Refuses what each key alone allows but the whole contradicts."""
+    if not tenant.issuer and not tenant.is_sandbox:
+        raise SettingsError('issuer: without one, callers are not authenticated; only environment = "sandbox" allows that')
+    names = [issuer.iss for issuer in tenant.issuer]
+    for position, issuer in enumerate(tenant.issuer):
+        _check_issuer(issuer, f"issuer[{position}]")
+        if names.count(issuer.iss) > 1:
+            raise SettingsError(f"issuer[{position}].iss: is given twice")
+    for position, address in enumerate(tenant.fhir.allowed_servers):
+        _check_server(address, f"fhir.allowed_servers[{position}]", tenant.is_sandbox)
+    for position, origin in enumerate(tenant.cors.allowed_origins):
+        _check_origin(origin, f"cors.allowed_origins[{position}]", tenant.is_sandbox)
+    if tenant.codes.concept_maps:
+        raise SettingsError("codes.concept_maps: local code maps are not supported yet; leave the list empty")
+    unknown = sorted(set(tenant.rules) - {"default"} - set(knowledge.catalogue()))
+    if unknown:
+        raise SettingsError(f"rules.{unknown[0]}: there is no such rule; `cds-service rules` lists them")
+
+
+def _check_issuer(issuer: Issuer, key: str) -> None:
+    if issuer.jwks_url:
+        raise SettingsError(f"{key}.jwks_url: fetching keys is not supported yet; give jwks_file")
+    if not issuer.jwks_file:
+        raise SettingsError(f"{key}.jwks_file: is needed")
+    for algorithm in issuer.algorithms:
+        if algorithm not in ASYMMETRIC:
+            raise SettingsError(f"{key}.algorithms: only {', '.join(ASYMMETRIC)} may be used")
+
+
+def _check_server(address: str, key: str, sandbox: bool) -> None:
+    if address == LOOPBACK and sandbox:
+        return
+    web_address(address, key, http_allowed=sandbox)
+
+
+def _check_origin(origin: str, key: str, sandbox: bool) -> None:
+    if origin == LOOPBACK and sandbox:
+        return
+    if urlsplit(web_address(origin, key, http_allowed=sandbox)).path:
+        raise SettingsError(f"{key}: an origin has no path")
+
+
+def web_address(address: str, key: str, http_allowed: bool) -> str:
+    """An absolute https URL (http only to loopback, where allowed), without its last slash. Raises SettingsError."""
+    try:
+        parts = urlsplit(address)
+        absolute = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # an impossible port or IPv6 address
+        absolute = False
+    if not absolute or parts.query or parts.fragment or "@" in parts.netloc:
+        raise SettingsError(f"{key}: must be an absolute URL without user, query or fragment")
+    if parts.scheme != "https" and not (parts.scheme == "http" and http_allowed and is_loopback(parts.hostname or "")):
+        raise SettingsError(f"{key}: must be https (http only to loopback, in a sandbox)")
+    return address.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """localhost or a loopback address written in full; other spellings of an address are not recognised."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
