@@ -23,6 +23,7 @@ EVIDENCE_EXTENSION = "urn:spine-cds:evidence"
 DISPLAY_EXTENSION = "urn:spine-cds:display"
 LEVEL_EXTENSION = "urn:spine-cds:level"
 SCORE_EXTENSION = "urn:spine-cds:score"
+DOSE_EXTENSION = "urn:spine-cds:dose-mg"
 
 # EHRs also name these systems by OID. WHO ICD-10 and ICD-10-GM are other classifications, divided otherwise, whose
 # codes look the same: they are left out on purpose, a site maps them with a ConceptMap.
@@ -53,6 +54,7 @@ class CodeTable:
     labels_below: dict[str, str] = field(default_factory=dict)
     levels: dict[str, str] = field(default_factory=dict)
     scores: dict[str, int] = field(default_factory=dict)
+    doses_mg: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def label(system: str | None, code: str | None) -> str | None:
 
 
 def level(system: str | None, code: str | None) -> str | None:
-    """The vertebral level, "C1" to "L5", of a vertebra code."""
+    """Where in the spine a site code lies: a vertebra "C1" to "L5", a region such as "thoracic", or "spine"."""
     table = _TABLES.get(system) if system else None
     return None if table is None or not code else table.levels.get(_key(table, code))
 
@@ -102,6 +104,12 @@ def score(system: str | None, code: str | None) -> int | None:
     """The ECOG grade or Karnofsky value of an answer code."""
     table = _TABLES.get(system) if system else None
     return None if table is None or not code else table.scores.get(_key(table, code))
+
+
+def dose_mg(system: str | None, code: str | None) -> int | None:
+    """The milligrams of one unit of a drug product; None for an ingredient and for a product that we do not list."""
+    table = _TABLES.get(system) if system else None
+    return None if table is None or not code else table.doses_mg.get(_key(table, code))
 
 
 def codings(concept: str) -> tuple[tuple[str, str, str], ...]:
@@ -204,6 +212,8 @@ def _include(table: CodeTable, name: str, part: dict[str, Any]) -> Iterator[tupl
             table.levels[key] = about[LEVEL_EXTENSION]
         if SCORE_EXTENSION in about:
             table.scores[key] = about[SCORE_EXTENSION]
+        if DOSE_EXTENSION in about:
+            table.doses_mg[key] = about[DOSE_EXTENSION]
         yield part["system"], entry["code"], entry["display"]
     for entry in part.get("filter", ()):
         if not table.has_categories or (entry["property"], entry["op"]) != ("concept", "is-a"):

@@ -142,6 +142,7 @@ FORMATS = {
     codes.ATC: r"[A-V]\d{2}[A-Z]{2}(\d{2})?",
     codes.DICOM: r"[A-Z]{2,16}",
     codes.DICOM_BODY_PART: r"[A-Z]{2,16}",
+    codes.ASSESSMENT: r"[a-z0-9-]+",
 }
 
 
@@ -300,7 +301,9 @@ def test_every_vertebra_has_its_level() -> None:
     levels = {codes.level(system, code) for system, code, _ in codes.codings("site_vertebra")}
     assert levels == {f"{region}{n}" for region, last in (("C", 7), ("T", 12), ("L", 5)) for n in range(1, last + 1)}
     assert codes.level(codes.SNOMED, "23215003") == "T12"
-    assert codes.level(codes.SNOMED, "421060004") is None
+    assert codes.level(codes.SNOMED, "421060004") == "spine"
+    assert codes.level(codes.SNOMED, "122495006") == "thoracic"
+    assert codes.level(codes.SNOMED, "254837009") is None
 
 
 def test_answers_have_their_scores() -> None:

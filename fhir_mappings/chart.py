@@ -1,0 +1,233 @@
+"""Raw prefetch becomes a chart: resource by resource, the patient's own only, with a note of everything refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from fhir_mappings import answers, relevance
+from fhir_mappings.answers import NOT_JSON, Answer, Unavailable
+from fhir_mappings.relevance import Kept, version
+from fhir_mappings.resources import CLINICAL_TYPES, Bundle, Entry, Medication, Patient, RawBundle, decode
+
+FOUND, EMPTY, PARTIAL, UNAVAILABLE = "found", "empty", "partial", "unavailable"
+NEEDED = ("patient", "conditions")
+DRAFTS = "context.draftOrders"
+
+_BUNDLE = msgspec.json.Decoder(Bundle, strict=False)
+_RAW_BUNDLE = msgspec.json.Decoder(RawBundle)
+_ENTRY = msgspec.json.Decoder(Entry, strict=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """How the answer to one prefetch key came: found, empty, partial (a further page was not had) or unavailable."""
+
+    state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A resource that could not be read or must not be used, and why; holds no content of it."""
+
+    reference: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What is kept of one patient's record. `merge` of parts gives the same chart in any order."""
+
+    patient_id: str
+    patient: Patient | None = None
+    kept: Mapping[str, Kept] = field(default_factory=dict)
+    drafts: Mapping[str, Kept] = field(default_factory=dict)
+    medicines: Mapping[str, Medication] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    refused: tuple[Refused, ...] = ()
+    ignored: Mapping[str, int] = field(default_factory=dict)  # reason -> how many were left out on purpose
+    selections: frozenset[str] | None = None  # None: every draft order is meant, as when signing
+
+    def needed_but_missing(self) -> tuple[tuple[str, str], ...]:
+        """Prefetch keys without which nothing can be said, each with the reason."""
+        missing = [
+            (key, source.reason) for key in NEEDED
+            if (source := self.sources.get(key, Source(UNAVAILABLE, "not sent"))).state == UNAVAILABLE
+        ]
+        if self.patient is None and not any(key == "patient" for key, _ in missing):
+            missing.insert(0, ("patient", "the resource sent is not this patient's"))
+        return tuple(missing)
+
+    def of(self, kind: type) -> tuple[Kept, ...]:
+        """Everything kept of one resource type, newest first, undated last; equal dates by reference."""
+        found = [kept for kept in self.kept.values() if isinstance(kept.resource, kind)]
+        return tuple(sorted(found, key=lambda kept: (kept.dated, kept.reference), reverse=True))
+
+
+def merge(first: Chart, second: Chart) -> Chart:
+    """The chart of both parts of one patient's record; of two versions of a resource the newer is kept."""
+    return Chart(
+        patient_id=first.patient_id,
+        patient=_newer_patient(first.patient, second.patient),
+        kept=_union(first.kept, second.kept),
+        drafts=_union(first.drafts, second.drafts),
+        medicines=_union(first.medicines, second.medicines),
+        sources=_worse(first.sources, second.sources),
+        refused=tuple(sorted({*first.refused, *second.refused}, key=lambda r: (r.reference, r.reason))),
+        ignored={reason: first.ignored.get(reason, 0) + second.ignored.get(reason, 0)
+                 for reason in sorted({*first.ignored, *second.ignored})},
+        selections=first.selections if second.selections is None else second.selections,
+    )
+
+
+def _newer_patient(first: Patient | None, second: Patient | None) -> Patient | None:
+    return max((patient for patient in (first, second) if patient), key=version, default=None)
+
+
+def _union(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Both by name; of two versions under one name the newer."""
+    return {**first, **{name: max(first.get(name, other), other, key=version) for name, other in second.items()}}
+
+
+def _worse(first: Mapping[str, Source], second: Mapping[str, Source]) -> dict[str, Source]:
+    """Of two answers to one question the less complete one stands."""
+    order = (FOUND, EMPTY, PARTIAL, UNAVAILABLE)
+    both = dict(first)
+    for key, source in second.items():
+        there = both.get(key, source)
+        both[key] = max(there, source, key=lambda s: (order.index(s.state), s.reason))
+    return both
+
+
+def read(
+    answers_by_key: Mapping[str, Answer],
+    patient_id: str,
+    fhir_server: str | None = None,
+    draft_orders: bytes | None = None,
+    selections: Iterable[str] | None = None,
+) -> Chart:
+    """The chart of `patient_id` from the answers to the prefetch keys and the draft orders of the session.
+
+    Every value is read whatever its key is called; the key tells only what was asked. `fhir_server`, where known, is
+    the only server whose absolute references can mean this patient.
+    """
+    reader = _Reader(patient_id, fhir_server)
+    for key, answer in answers_by_key.items():
+        reader.take(key, answer)
+    if draft_orders is not None:
+        reader.take(DRAFTS, draft_orders)
+    return reader.chart(None if selections is None else frozenset(selections))
+
+
+class _Reader:
+    """Collects one chart; the entries are listed first, since any of them may tell how the patient is called."""
+
+    def __init__(self, patient_id: str, fhir_server: str | None) -> None:
+        self.patient_id = patient_id
+        self.entries: list[tuple[str, str | None, msgspec.Raw]] = []
+        self.sources: dict[str, Source] = {}
+        self.refused: list[Refused] = []
+        self.ours = relevance.Ours(patient_id, fhir_server)
+
+    def take(self, key: str, answer: Answer) -> None:
+        if answer is None:
+            self.sources[key] = Source(UNAVAILABLE, "the EHR has no such patient") if key == "patient" else Source(EMPTY)
+        elif isinstance(answer, Unavailable):
+            self.sources[key] = Source(UNAVAILABLE, answer.reason)
+        elif reason := answers.why_unusable(answer):
+            self.sources[key] = Source(UNAVAILABLE, reason)
+        elif answers.resource_type(answer) == "Bundle":
+            self._bundle(key, answer)
+        else:
+            self.sources[key] = Source(FOUND)
+            self.entries.append((key, None, msgspec.Raw(answer)))
+
+    def _bundle(self, key: str, raw: bytes) -> None:
+        try:
+            bundle = _BUNDLE.decode(raw)
+        except NOT_JSON:
+            bundle = self._damaged(key, raw)
+        before = len(self.entries)
+        partial = any(link.relation == "next" for link in bundle.link or ())
+        for entry in bundle.entry or ():
+            if entry.resource is None:
+                continue
+            self.entries.append((key, entry.fullUrl, entry.resource))
+        found = len(self.entries) > before
+        if key not in self.sources:
+            self.sources[key] = Source(PARTIAL, "a further page was not read") if partial else Source(
+                FOUND if found else EMPTY)
+
+    def _damaged(self, key: str, raw: bytes) -> Bundle:
+        """A Bundle with a wrong type somewhere: what can be read of it, entry by entry."""
+        try:
+            parts = _RAW_BUNDLE.decode(raw).entry or ()
+        except NOT_JSON:
+            self.sources[key] = Source(UNAVAILABLE, "the Bundle cannot be read")
+            return Bundle()
+        entries = []
+        for part in parts:
+            try:
+                entries.append(_ENTRY.decode(part))
+            except NOT_JSON:
+                self.refused.append(Refused(f"an entry of {key}", "the entry cannot be read"))
+        return Bundle(entry=entries, link=None)
+
+    def chart(self, selections: frozenset[str] | None) -> Chart:
+        decoded = list(self._decoded())
+        patient = self._patient(decoded)
+        kept: dict[str, Kept] = {}
+        drafts: dict[str, Kept] = {}
+        medicines: dict[str, Medication] = {}
+        ignored: dict[str, int] = {}
+        for key, reference, full_url, resource in decoded:
+            if isinstance(resource, Medication):
+                medicines.update(relevance.medicine_names(reference, full_url, resource))
+            elif not isinstance(resource, Patient):
+                draft = key == DRAFTS
+                verdict = relevance.judge(resource, reference, self.ours, draft=draft)
+                if isinstance(verdict, Kept):
+                    into = drafts if draft else kept
+                    there = into.get(verdict.reference)
+                    into[verdict.reference] = max(there, verdict, key=version) if there else verdict
+                elif verdict.problem:
+                    self.refused.append(Refused(reference, verdict.reason))
+                else:
+                    ignored[verdict.reason] = ignored.get(verdict.reason, 0) + 1
+        refused = tuple(sorted(set(self.refused), key=lambda r: (r.reference, r.reason)))
+        return Chart(self.patient_id, patient, kept, drafts, medicines, self.sources, refused, ignored, selections)
+
+    def _decoded(self) -> Iterator[tuple[str, str, str | None, object]]:
+        for number, (key, full_url, raw) in enumerate(self.entries):
+            try:
+                resource = decode(raw)
+            except NOT_JSON:
+                self._refuse_undecodable(key, full_url, raw, number)
+                continue
+            reference = f"{type(resource).__name__}/{resource.id}" if resource.id else full_url
+            yield key, reference or f"{type(resource).__name__} without id ({key} {number + 1})", full_url, resource
+
+    def _refuse_undecodable(self, key: str, full_url: str | None, raw: msgspec.Raw, number: int) -> None:
+        """Types that we do not read are passed over; a type that we read, but not in this shape, is reported."""
+        kind = answers.resource_type(raw)
+        if kind == "OperationOutcome" and answers.failed(raw):
+            self.sources[key] = replace(self.sources[key], state=PARTIAL, reason="the EHR reported an error")
+        if kind is not None and kind not in CLINICAL_TYPES:
+            return
+        name = relevance.identity(raw) or full_url or f"entry {number + 1} of {key}"
+        self.refused.append(Refused(f"{kind}/{name}" if kind and "/" not in name else name, "the resource cannot be read"))
+
+    def _patient(self, decoded: list[tuple[str, str, str | None, object]]) -> Patient | None:
+        found: Patient | None = None
+        for _, reference, full_url, resource in decoded:
+            if isinstance(resource, Patient):
+                if resource.id == self.patient_id:
+                    found = _newer_patient(found, resource)
+                    self.ours.add_name(full_url)
+                else:
+                    self.refused.append(Refused(reference, "another patient"))
+        return found

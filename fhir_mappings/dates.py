@@ -1,0 +1,48 @@
+"""FHIR dates as they come: year, month, day or instant, with a zone or without."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from datetime import UTC, date, datetime
+
+from hooks.facts import When
+
+_PATTERN = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T.*)?)?)?", re.ASCII)
+
+
+def when(text: str | None) -> When | None:
+    """The day or days that a FHIR date, dateTime or instant means, as its writer saw the calendar; None if unreadable.
+
+    The zone is not applied: a finding of 23:30 belongs to the day that the ward called it.
+    """
+    match = _PATTERN.fullmatch(text) if text else None
+    if match is None or text is None:
+        return None
+    year, month, day = match.groups()
+    try:
+        if day:
+            exact = date(int(year), int(month), int(day))
+            return When(exact, exact, text[:10])
+        if month:
+            last = calendar.monthrange(int(year), int(month))[1]
+            return When(date(int(year), int(month), 1), date(int(year), int(month), last), text)
+        return When(date(int(year), 1, 1), date(int(year), 12, 31), text)
+    except ValueError:
+        return None
+
+
+def order(text: str | None) -> str:
+    """A string by which dates of one kind sort, whatever their precision and zone; unreadable and missing sort first.
+
+    A missing zone is read as UTC: for telling two results apart it does not matter which zone is meant.
+    """
+    if not text or when(text) is None:
+        return ""
+    if len(text) <= 10:
+        return text
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return text[:10]
+    return (instant.astimezone(UTC) if instant.tzinfo else instant).strftime("%Y-%m-%dT%H:%M:%S.%f")

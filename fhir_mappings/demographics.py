@@ -1,0 +1,32 @@
+"""Age, sex, and whether the patient is alive."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from fhir_mappings import dates
+from fhir_mappings.chart import Chart
+from hooks import facts
+
+SEXES = ("female", "male")
+
+
+def read(chart: Chart, as_of: date) -> facts.Patient:
+    """The patient at the day of evaluation. A birth date that is only a year gives the lowest age it allows."""
+    patient = chart.patient
+    if patient is None:
+        return facts.Patient()
+    return facts.Patient(
+        source=f"Patient/{chart.patient_id}",
+        age_years=_age(patient.birthDate, as_of),
+        sex=patient.gender if patient.gender in SEXES else None,
+        deceased=bool(patient.deceasedBoolean) or patient.deceasedDateTime is not None,
+    )
+
+
+def _age(birth_date: str | None, as_of: date) -> int | None:
+    born = dates.when(birth_date)
+    if born is None or born.earliest > as_of:
+        return None
+    latest = born.latest
+    return as_of.year - latest.year - ((as_of.month, as_of.day) < (latest.month, latest.day))

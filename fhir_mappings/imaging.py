@@ -1,0 +1,104 @@
+"""Imaging that was performed, from studies, procedures and completed orders: which modality, which part of the spine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from fhir_mappings import codes, dates, relevance
+from fhir_mappings.chart import Chart
+from fhir_mappings.relevance import Kept
+from fhir_mappings.resources import Coding, ImagingStudy, Procedure, ServiceRequest
+from hooks.facts import Imaging
+
+MODALITIES = {
+    "modality_mr": "MR", "modality_ct": "CT", "modality_nuclear_medicine": "NM", "modality_plain_film": "XR",
+    "pet_ct": "PT",
+}
+CODED = {  # value set of the procedure -> modality, regions
+    "mri_whole_spine": ("MR", {"whole"}),
+    "mri_cervical": ("MR", {"cervical"}),
+    "mri_thoracic": ("MR", {"thoracic"}),
+    "mri_lumbar": ("MR", {"lumbar"}),
+    "mri_cervical_thoracic": ("MR", {"cervical", "thoracic"}),
+    "mri_spine_unspecified_region": ("MR", {"spine"}),
+    "ct_spine": ("CT", {"spine"}),
+    "ct_myelogram": ("CT", {"spine"}),
+    "ct_cervical": ("CT", {"cervical"}),
+    "ct_thoracic": ("CT", {"thoracic"}),
+    "ct_lumbar": ("CT", {"lumbar"}),
+    "xray_spine": ("XR", {"spine"}),
+    "bone_scan": ("NM", {"spine"}),
+    "pet_ct": ("PT", {"spine"}),
+}
+REGIONS = {
+    "C": {"cervical"}, "T": {"thoracic"}, "L": {"lumbar"},
+    "cervical": {"cervical"}, "thoracic": {"thoracic"}, "lumbar": {"lumbar"}, "sacral": {"sacral"}, "spine": {"spine"},
+    "cervico-thoracic": {"cervical", "thoracic"}, "thoraco-lumbar": {"thoracic", "lumbar"},
+    "lumbo-sacral": {"lumbar", "sacral"},
+}
+
+
+def read(chart: Chart) -> tuple[Imaging, ...]:
+    """Every performed study of a modality that we know, newest first. Free text never tells the region."""
+    found = [
+        *(imaging for kept in chart.of(ImagingStudy) for imaging in _study(kept)),
+        *(imaging for kept in chart.of(Procedure) for imaging in _performed(kept)),
+        *(imaging for kept in chart.of(ServiceRequest) for imaging in _ordered(kept)),
+    ]
+    return tuple(sorted(found, key=lambda i: (i.when.latest.isoformat() if i.when else "", i.source), reverse=True))
+
+
+def _study(kept: Kept) -> Iterator[Imaging]:
+    study = kept.resource
+    assert isinstance(study, ImagingStudy)
+    when, label = dates.when(study.started), _label(study)
+    series = study.series or ()
+    sites = _sites(one.bodySite for one in series if one.bodySite)
+    coded = {CODED[concept] [0]: set() for concept in kept.concepts if concept in CODED}
+    for concept in kept.concepts & CODED.keys():
+        coded[CODED[concept][0]] |= CODED[concept][1]
+    named = {_modality(one) for one in (*(study.modality or ()), *(s.modality for s in series if s.modality))} - {None}
+    for modality in sorted(named | coded.keys()):
+        yield Imaging(kept.reference, modality, frozenset(coded.get(modality, set()) | sites), when, label)
+
+
+def _label(study: ImagingStudy) -> str:
+    return study.description or next((text for c in study.procedureCode or () if (text := relevance.label(c))), "")
+
+
+def _modality(coding: Coding) -> str | None:
+    """DICOM modality codes are short and unmistakable: they are taken without a system too, as many EHRs send them."""
+    concepts = codes.concepts(coding.system or codes.DICOM, coding.code)
+    if coding.code == "PT":
+        return "PT"
+    return next((MODALITIES[concept] for concept in sorted(concepts) if concept in MODALITIES), None)
+
+
+def _sites(sites: Iterable[Coding]) -> set[str]:
+    found: set[str] = set()
+    for site in sites:
+        level = codes.level(site.system or codes.DICOM_BODY_PART, site.code)
+        if level:
+            found |= REGIONS.get(level) or REGIONS[level[0]]
+    return found
+
+
+def _performed(kept: Kept) -> Iterator[Imaging]:
+    procedure = kept.resource
+    assert isinstance(procedure, Procedure)
+    if procedure.status == "completed":
+        yield from _from_codes(kept, relevance.performed(procedure), relevance.label(procedure.code))
+
+
+def _ordered(kept: Kept) -> Iterator[Imaging]:
+    """A completed order was performed on or after the day it was written, which is all that the rules ask."""
+    order = kept.resource
+    assert isinstance(order, ServiceRequest)
+    if order.status == "completed" and not order.doNotPerform:
+        yield from _from_codes(kept, order.authoredOn, relevance.label(order.code), relevance.concepts_of([order.code]))
+
+
+def _from_codes(kept: Kept, date: str | None, label: str, concepts: frozenset[str] | None = None) -> Iterator[Imaging]:
+    for concept in sorted((kept.concepts if concepts is None else concepts) & CODED.keys()):
+        modality, regions = CODED[concept]
+        yield Imaging(kept.reference, modality, frozenset(regions), dates.when(date), label)

@@ -1,0 +1,110 @@
+"""Drugs ordered, given and billed: which agent, how many milligrams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import msgspec
+
+from fhir_mappings import codes, dates, relevance
+from fhir_mappings.answers import NOT_JSON
+from fhir_mappings.chart import Chart
+from fhir_mappings.relevance import Kept
+from fhir_mappings.resources import CodeableConcept, MedicationAdministration, MedicationRequest, Procedure, Quantity
+from fhir_mappings.resources import Medication as FhirMedication
+from hooks.facts import Medication
+
+MILLIGRAMS = {"mg": Decimal(1), "g": Decimal(1000), "ug": Decimal("0.001"), "mcg": Decimal("0.001")}
+_CONTAINED = msgspec.json.Decoder(FhirMedication, strict=False)
+
+
+def read(chart: Chart) -> tuple[Medication, ...]:
+    """Every use of a drug that we know, newest first, then the drafts of this session."""
+    found = [
+        *(use for kept in chart.of(MedicationRequest) if kept.reference not in chart.drafts
+          for use in _requested(chart, kept)),
+        *(use for kept in chart.of(MedicationAdministration) for use in _administered(chart, kept)),
+        *(use for kept in chart.of(Procedure) for use in _billed(kept)),
+    ]
+    found.sort(key=lambda m: (m.when.latest.isoformat() if m.when else "", m.source), reverse=True)
+    drafts = [
+        use for _, kept in sorted(chart.drafts.items()) if isinstance(kept.resource, MedicationRequest)
+        for use in _requested(chart, kept, draft=True,
+                              selected=chart.selections is None or kept.reference in chart.selections)
+    ]
+    return (*drafts, *found)
+
+
+def _requested(chart: Chart, kept: Kept, *, draft: bool = False, selected: bool = False) -> Iterator[Medication]:
+    request = kept.resource
+    assert isinstance(request, MedicationRequest)
+    drug = _drug(chart, request)
+    concepts = relevance.concepts_of([drug])
+    if concepts:
+        doses = [rate.doseQuantity for dosage in request.dosageInstruction or () for rate in dosage.doseAndRate or ()]
+        yield Medication(kept.reference, concepts, "draft" if draft else request.status or "", "order",
+                         _milligrams(doses[0] if len(doses) == 1 else None, drug), dates.when(request.authoredOn),
+                         relevance.label(drug), draft, selected)
+
+
+def _administered(chart: Chart, kept: Kept) -> Iterator[Medication]:
+    given = kept.resource
+    assert isinstance(given, MedicationAdministration)
+    drug = _drug(chart, given)
+    concepts = relevance.concepts_of([drug])
+    if concepts:
+        period = given.effectivePeriod
+        when = given.effectiveDateTime or (period.start if period else None)
+        yield Medication(kept.reference, concepts, given.status or "", "given",
+                         _milligrams(given.dosage.dose if given.dosage else None, drug), dates.when(when),
+                         relevance.label(drug))
+
+
+def _billed(kept: Kept) -> Iterator[Medication]:
+    """An infusion that left only a billing code (HCPCS) as a procedure; the code's unit says nothing of the dose."""
+    done = kept.resource
+    assert isinstance(done, Procedure)
+    for coding in (done.code.coding or ()) if done.code else ():
+        concepts = codes.concepts(coding.system, coding.code)
+        if done.status == "completed" and concepts and coding.code in _hcpcs(concepts):
+            yield Medication(kept.reference, concepts, "completed", "given", None,
+                             dates.when(relevance.performed(done)), relevance.label(done.code))
+
+
+def _hcpcs(concepts: frozenset[str]) -> frozenset[str]:
+    return frozenset(code for concept in concepts for system, code, _ in codes.codings(concept) if system == codes.HCPCS)
+
+
+def _drug(chart: Chart, use: MedicationRequest | MedicationAdministration) -> CodeableConcept | None:
+    """The drug's concept: stated, contained, or in a Medication resource that came along."""
+    if use.medicationCodeableConcept is not None:
+        return use.medicationCodeableConcept
+    reference = relevance.reference_of(use.medicationReference)
+    if reference is None:
+        return None
+    if reference.startswith("#"):
+        return _contained(use.contained or (), reference[1:])
+    plain = reference.partition("/_history/")[0]
+    known = chart.medicines.get(plain) or chart.medicines.get("/".join(plain.split("/")[-2:]))
+    return known.code if known else None
+
+
+def _contained(resources: list[msgspec.Raw] | tuple[()], name: str) -> CodeableConcept | None:
+    for raw in resources:
+        try:
+            medication = _CONTAINED.decode(raw)
+        except NOT_JSON:
+            continue
+        if medication.id == name:
+            return medication.code
+    return None
+
+
+def _milligrams(dose: Quantity | None, drug: CodeableConcept | None) -> Decimal | None:
+    """The dose as written in mg; else, when none is written, that of the single product ordered; else not known."""
+    if dose is not None and dose.value is not None:
+        factor = MILLIGRAMS.get(dose.code or dose.unit or "")
+        return None if factor is None or dose.comparator else Decimal(repr(dose.value)) * factor
+    strengths = {codes.dose_mg(c.system, c.code) for c in (drug.coding or ()) if drug} - {None} if drug else set()
+    return Decimal(strengths.pop()) if len(strengths) == 1 else None

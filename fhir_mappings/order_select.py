@@ -1,0 +1,8 @@
+"""What order-select and order-sign ask the EHR for; the draft orders come in the context and are in the chart already."""
+
+from fhir_mappings.facts import facts
+from fhir_mappings.prefetch import TEMPLATES
+
+PREFETCH = dict(TEMPLATES)
+
+__all__ = ["PREFETCH", "facts"]

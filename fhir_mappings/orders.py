@@ -1,0 +1,49 @@
+"""Orders for services on the record and in this session, and procedures done."""
+
+from __future__ import annotations
+
+from fhir_mappings import dates, findings, relevance
+from fhir_mappings.chart import Chart
+from fhir_mappings.imaging import CODED
+from fhir_mappings.relevance import Kept
+from fhir_mappings.resources import Procedure as FhirProcedure
+from fhir_mappings.resources import ServiceRequest
+from hooks.facts import Order, Procedure
+
+
+def read(chart: Chart) -> tuple[Order, ...]:
+    """Orders of the record, newest first, then those of this session; the session's own version of an order wins."""
+    recorded = [_order(kept) for kept in chart.of(ServiceRequest) if kept.reference not in chart.drafts]
+    drafts = [
+        _order(kept, draft=True, selected=chart.selections is None or kept.reference in chart.selections)
+        for _, kept in sorted(chart.drafts.items()) if isinstance(kept.resource, ServiceRequest)
+    ]
+    return tuple(order for order in (*drafts, *recorded) if order.concepts)
+
+
+def _order(kept: Kept, *, draft: bool = False, selected: bool = False) -> Order:
+    request = kept.resource
+    assert isinstance(request, ServiceRequest)
+    prohibited = bool(request.doNotPerform)
+    return Order(
+        source=kept.reference,
+        concepts=frozenset() if prohibited else relevance.concepts_of([request.code]),
+        status="draft" if draft else request.status or "",
+        when=dates.when(request.authoredOn),
+        label=relevance.label(request.code),
+        draft=draft,
+        selected=selected,
+        levels=findings.levels(request.bodySite),
+    )
+
+
+def procedures(chart: Chart) -> tuple[Procedure, ...]:
+    """Procedures done or going on, newest first; imaging and billed drugs among them are facts of their own kind."""
+    found = []
+    for kept in chart.of(FhirProcedure):
+        done = kept.resource
+        assert isinstance(done, FhirProcedure)
+        if kept.concepts - CODED.keys():
+            found.append(Procedure(kept.reference, kept.concepts, done.status or "", dates.when(relevance.performed(done)),
+                                   relevance.label(done.code), findings.levels(done.bodySite)))
+    return tuple(found)

@@ -1,0 +1,8 @@
+"""What patient-view asks the EHR for, and the facts that come of it."""
+
+from fhir_mappings.facts import facts
+from fhir_mappings.prefetch import TEMPLATES
+
+PREFETCH = dict(TEMPLATES)
+
+__all__ = ["PREFETCH", "facts"]

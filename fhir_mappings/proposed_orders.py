@@ -1,0 +1,100 @@
+"""Proposed orders become FHIR R4 requests: drafts, proposals, checked by fhir.resources before they leave."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from types import MappingProxyType
+
+from fhir.resources.R4B.medicationrequest import MedicationRequest
+from fhir.resources.R4B.servicerequest import ServiceRequest
+from pydantic import ValidationError
+
+from fhir_mappings import codes
+from fhir_mappings.units import UCUM
+from hooks.outcomes import Dose, ProposedOrder
+
+ROUTES = {"intravenous": "route_intravenous", "subcutaneous": "route_subcutaneous"}
+NAMES = {
+    "mri_whole_spine": "MRI of the whole spine (cervical, thoracic, lumbar)",
+    "ct_spine": "CT of the spine",
+}
+
+
+def _load() -> Mapping[str, tuple[dict[str, str], ...]]:
+    """The codings of each orderable; ValueError for a code that is not in the value set of that name."""
+    table = tomllib.loads((resources.files("fhir_mappings") / "order_codes.toml").read_text(encoding="utf-8"))
+    found = {}
+    for concept, wanted in table.items():
+        listed = {f"{system}|{code}": (system, code, display) for system, code, display in codes.codings(concept)}
+        missing = [code for code in wanted if code not in listed]
+        if missing:
+            raise ValueError(f"order_codes.toml: {concept}: {missing} not in its value set")
+        found[concept] = tuple(dict(zip(("system", "code", "display"), listed[code], strict=True)) for code in wanted)
+    return MappingProxyType(found)
+
+
+CODINGS = _load()
+
+
+def to_fhir(order: ProposedOrder, patient_id: str) -> dict[str, object] | None:
+    """A ServiceRequest, or with a dose a MedicationRequest, as FHIR JSON; None when it would not be valid FHIR."""
+    resource = _medication(order, patient_id) if order.dose else _service(order, patient_id)
+    model = MedicationRequest if order.dose else ServiceRequest
+    try:
+        model.model_validate(resource)
+    except ValidationError:
+        return None
+    return resource
+
+
+def _service(order: ProposedOrder, patient_id: str) -> dict[str, object]:
+    return {
+        "resourceType": "ServiceRequest",
+        "status": "draft",
+        "intent": "proposal",
+        "priority": order.priority,
+        "code": _concept(order),
+        "subject": {"reference": f"Patient/{patient_id}"},
+        **_reasons(order),
+    }
+
+
+def _medication(order: ProposedOrder, patient_id: str) -> dict[str, object]:
+    assert order.dose is not None
+    return {
+        "resourceType": "MedicationRequest",
+        "status": "draft",
+        "intent": "proposal",
+        "priority": order.priority,
+        "medicationCodeableConcept": _concept(order),
+        "subject": {"reference": f"Patient/{patient_id}"},
+        **_reasons(order),
+        "dosageInstruction": [_dosage(order.text, order.dose)],
+    }
+
+
+def _concept(order: ProposedOrder) -> dict[str, object]:
+    codings = [dict(coding) for coding in CODINGS[order.concept]]
+    return {"coding": codings, "text": NAMES.get(order.concept, codings[0]["display"])}
+
+
+def _reasons(order: ProposedOrder) -> dict[str, object]:
+    return {"reasonReference": [{"reference": reason} for reason in order.reasons]} if order.reasons else {}
+
+
+def _dosage(text: str, dose: Dose) -> dict[str, object]:
+    system, code, display = codes.codings(ROUTES[dose.route])[0]
+    given: dict[str, object] = {
+        "doseQuantity": {"value": float(dose.milligrams), "unit": "mg", "system": UCUM, "code": "mg"},
+    }
+    repeat: dict[str, object] = {"frequency": 1, "period": dose.every_weeks, "periodUnit": "wk"}
+    if dose.over_minutes:
+        repeat |= {"duration": dose.over_minutes, "durationUnit": "min"}
+    return {
+        "text": text,
+        "timing": {"repeat": repeat},
+        "route": {"coding": [{"system": system, "code": code, "display": display}]},
+        "doseAndRate": [given],
+    }

@@ -1,0 +1,243 @@
+"""Is a resource evidence about this patient? Whose it is, what its status says, and whether we know its codes."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from fhir_mappings import codes, dates
+from fhir_mappings.answers import NOT_JSON
+from fhir_mappings.resources import (
+    CodeableConcept,
+    Condition,
+    ImagingStudy,
+    Medication,
+    MedicationAdministration,
+    MedicationRequest,
+    Observation,
+    Patient,
+    Procedure,
+    Reference,
+    ServiceRequest,
+)
+
+Judged = (Condition | Observation | ImagingStudy | MedicationRequest | MedicationAdministration | ServiceRequest
+          | Procedure)
+
+# Which statuses make a resource evidence. All others are left out: preliminary results, cancelled or stopped orders,
+# things not done, entries made in error. (FHIR R4 value sets of each status element.)
+EVIDENCE_STATUS = {
+    Observation: frozenset({"final", "amended", "corrected"}),
+    ImagingStudy: frozenset({"available"}),
+    MedicationRequest: frozenset({"active", "completed", "on-hold", "draft"}),
+    MedicationAdministration: frozenset({"completed", "in-progress"}),
+    ServiceRequest: frozenset({"active", "completed", "on-hold", "draft"}),
+    Procedure: frozenset({"completed", "in-progress"}),
+}
+NOT_AN_ORDER = frozenset({"proposal", "option"})  # request intents that nobody has authorised
+DROPPED_VERIFICATION = frozenset({"refuted", "entered-in-error"})
+NO_CONCEPTS: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A resource that counts, with the value sets its codes belong to and the string by which it sorts in time."""
+
+    reference: str
+    resource: Judged
+    concepts: frozenset[str]
+    dated: str
+
+
+def version(of: Kept | Patient | Medication) -> tuple[str, str]:
+    """Orders two versions of the same resource; the content decides where no update time does."""
+    resource = of.resource if isinstance(of, Kept) else of
+    return (resource.meta.lastUpdated or "" if resource.meta else "", repr(resource))
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A resource that does not count; `problem` when the reader should know of it."""
+
+    reason: str
+    problem: bool = False
+
+
+class Ours:
+    """The names under which resources may speak of this patient."""
+
+    def __init__(self, patient_id: str, fhir_server: str | None) -> None:
+        self._server = _base(fhir_server) if fhir_server else None
+        self._relative = f"Patient/{patient_id}"
+        self._names = {self._relative, f"urn:uuid:{patient_id}"}
+
+    def add_name(self, full_url: str | None) -> None:
+        """The fullUrl of the patient's own entry, for references within a Bundle."""
+        if full_url:
+            self._names.add(full_url)
+
+    def __contains__(self, reference: str) -> bool:
+        plain = reference.partition("/_history/")[0]
+        if plain in self._names:
+            return True
+        base, slash, rest = plain.rpartition("/Patient/")
+        if not slash or f"Patient/{rest}" != self._relative:
+            return False
+        return self._server is None or _base(base) == self._server
+
+
+def _base(url: str) -> tuple[str, str, str]:
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme.lower(), parts.netloc.lower(), parts.path.rstrip("/")
+
+
+def judge(resource: Judged, reference: str, ours: Ours, *, draft: bool) -> Kept | LeftOut:
+    """Keeps a resource that is evidence; else says why not. A draft order of the session belongs to its patient."""
+    subject = resource.subject.reference if resource.subject else None
+    if subject is None and not draft:
+        return LeftOut("no subject", problem=True)
+    if subject is not None and subject not in ours:
+        return LeftOut("another patient or an unknown subject", problem=True)
+    reason = _status_excludes(resource, draft)
+    if reason:
+        return LeftOut(reason)
+    concepts = _concepts(resource)
+    if not concepts and not _medicine_elsewhere(resource):
+        return LeftOut("codes outside our value sets")
+    return Kept(reference, resource, concepts, dates.order(_date(resource)))
+
+
+def _status_excludes(resource: Judged, draft: bool) -> str | None:
+    if isinstance(resource, Condition):
+        verification = first_code(resource.verificationStatus)
+        return f"verification status {verification}" if verification in DROPPED_VERIFICATION else None
+    if draft:
+        return "do not perform" if getattr(resource, "doNotPerform", None) else None
+    status = resource.status if resource.status in _KNOWN_STATUS else "missing or unknown"
+    if status not in EVIDENCE_STATUS[type(resource)]:
+        return f"status {status}"
+    if isinstance(resource, ServiceRequest) and resource.doNotPerform:
+        # An active "do not perform MRI" is a recorded contraindication; any other prohibition is not evidence.
+        return None if resource.status == "active" and _mri(concepts_of([resource.code])) else "do not perform"
+    if isinstance(resource, MedicationRequest) and resource.doNotPerform:
+        return "do not perform"
+    if isinstance(resource, MedicationRequest | ServiceRequest) and resource.intent in NOT_AN_ORDER:
+        return f"intent {resource.intent}"
+    return None
+
+
+_KNOWN_STATUS = frozenset().union(*EVIDENCE_STATUS.values()) | {
+    "registered", "preliminary", "cancelled", "entered-in-error", "unknown", "revoked", "stopped", "not-done",
+    "preparation", "inactive",
+}
+
+
+def _mri(concepts: frozenset[str]) -> bool:
+    return any(concept.startswith("mri_") for concept in concepts)
+
+
+def concepts_of(coded: Iterable[CodeableConcept | None]) -> frozenset[str]:
+    """The value sets that any coding of any of the concepts belongs to."""
+    found = NO_CONCEPTS
+    for one in coded:
+        for coding in (one.coding or ()) if one else ():
+            found |= codes.concepts(coding.system, coding.code)
+    return found
+
+
+def _concepts(resource: Judged) -> frozenset[str]:
+    if isinstance(resource, MedicationRequest | MedicationAdministration):
+        return concepts_of([resource.medicationCodeableConcept])
+    if isinstance(resource, ImagingStudy):
+        return concepts_of(resource.procedureCode or ()) | {"imaging_study"}
+    found = concepts_of([resource.code])
+    if isinstance(resource, Observation) and not found:
+        assessed = first_assessment(resource.code)
+        return frozenset({f"assessment_{assessed}"}) if assessed else NO_CONCEPTS
+    if isinstance(resource, ServiceRequest):
+        return found | concepts_of(resource.reasonCode or ())
+    return found
+
+
+def _medicine_elsewhere(resource: Judged) -> bool:
+    """The drug stands in another resource, contained or referenced, and is looked up once all are read."""
+    medicated = isinstance(resource, MedicationRequest | MedicationAdministration)
+    return medicated and resource.medicationReference is not None
+
+
+def first_code(concept: CodeableConcept | None) -> str | None:
+    """The code of the first coding that has one: enough for elements bound to a required value set."""
+    return next((coding.code for coding in (concept.coding or ()) if coding.code), None) if concept else None
+
+
+def first_assessment(concept: CodeableConcept | None) -> str | None:
+    """The code in our own assessment system."""
+    codings = (concept.coding or ()) if concept else ()
+    return next((coding.code for coding in codings if coding.system == codes.ASSESSMENT and coding.code), None)
+
+
+def label(concept: CodeableConcept | None) -> str:
+    """How the record words it: the text, else a display, else our own label of the code."""
+    if concept is None:
+        return ""
+    displays = (coding.display or codes.label(coding.system, coding.code) for coding in concept.coding or ())
+    return concept.text or next((display for display in displays if display), "") or ""
+
+
+def _date(resource: Judged) -> str | None:
+    """The date that matters clinically, as written: onset, effective, started, authored, performed."""
+    if isinstance(resource, Condition):
+        return onset(resource) or resource.recordedDate
+    if isinstance(resource, Observation):
+        return effective(resource)
+    if isinstance(resource, ImagingStudy):
+        return resource.started
+    if isinstance(resource, MedicationAdministration):
+        return resource.effectiveDateTime or (resource.effectivePeriod.start if resource.effectivePeriod else None)
+    if isinstance(resource, Procedure):
+        return performed(resource)
+    return resource.authoredOn
+
+
+def onset(condition: Condition) -> str | None:
+    return condition.onsetDateTime or (condition.onsetPeriod.start if condition.onsetPeriod else None)
+
+
+def effective(observation: Observation) -> str | None:
+    period = observation.effectivePeriod
+    return (observation.effectiveDateTime or observation.effectiveInstant
+            or (period.end or period.start if period else None) or observation.issued)
+
+
+def performed(procedure: Procedure) -> str | None:
+    period = procedure.performedPeriod
+    return procedure.performedDateTime or (period.end or period.start if period else None)
+
+
+class _Identity(msgspec.Struct, gc=False):
+    id: str | None = None
+
+
+_IDENTITY = msgspec.json.Decoder(_Identity)
+
+
+def identity(raw: msgspec.Raw) -> str | None:
+    """The id of a resource that could not be decoded as a whole."""
+    try:
+        return _IDENTITY.decode(raw).id
+    except NOT_JSON:
+        return None
+
+
+def medicine_names(reference: str, full_url: str | None, medicine: Medication) -> Iterator[tuple[str, Medication]]:
+    """The names under which requests refer to a Medication resource."""
+    yield reference, medicine
+    if full_url:
+        yield full_url, medicine
+
+
+def reference_of(reference: Reference | None) -> str | None:
+    return reference.reference if reference else None

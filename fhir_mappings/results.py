@@ -1,0 +1,157 @@
+"""Observations become measurements in one unit and assessments; what cannot be understood is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+
+from fhir_mappings import codes, dates, findings, relevance, units
+from fhir_mappings.chart import Chart, Refused
+from fhir_mappings.relevance import Kept
+from fhir_mappings.resources import CodeableConcept, Component, Observation, Quantity, ReferenceRange
+from hooks.facts import Assessment, Measurement
+
+MEASUREMENTS = {
+    "lab_calcium_total": "calcium",
+    "lab_calcium_corrected_albumin": "calcium_corrected",
+    "lab_calcium_ionised": "calcium_ionised",
+    "lab_albumin": "albumin",
+    "lab_creatinine": "creatinine",
+    "lab_crcl_cockcroft_gault": "creatinine_clearance",
+    "lab_alp": "alp",
+    "lab_vitamin_d_25oh": "vitamin_d",
+    "body_weight": "body_weight",
+    "body_height": "body_height",
+    "pain_score_0_10": "pain_score",
+    "ecog_score": "ecog",
+    "kps_score": "kps",
+}
+RANGES = {"pain_score": (0, 10), "ecog": (0, 5), "kps": (0, 100)}
+ANSWERS = {"ecog": "ecog_answer", "kps": "kps_answer"}
+LIFE_EXPECTANCY = "life-expectancy"
+GRADED = {"escc": "escc-", "frankel": "frankel-", "ais": "ais-"}
+NUMBERED = {"sins": 18, "tokuhashi": 15, "tomita": 10, "bauer": 4, "nesms": 3, "katagiri": 10}  # highest possible
+TRENDS = {"disease_improved": "improved", "disease_stable": "stable", "disease_worsened": "worsened"}
+
+
+def read(chart: Chart) -> tuple[tuple[Measurement, ...], tuple[Assessment, ...], tuple[Refused, ...]]:
+    """Measurements and assessments, newest first, and what was refused with its reason."""
+    measured: list[Measurement] = []
+    assessed: list[Assessment] = []
+    refused: list[Refused] = []
+    for kept in chart.of(Observation):
+        observation = kept.resource
+        assert isinstance(observation, Observation)
+        for found in (*_measure(kept, observation), *_assess(kept, observation)):
+            if isinstance(found, Measurement):
+                measured.append(found)
+            elif isinstance(found, Assessment):
+                assessed.append(found)
+            else:
+                refused.append(found)
+    return tuple(measured), tuple(assessed), tuple(refused)
+
+
+def _measure(kept: Kept, observation: Observation) -> Iterator[Measurement | Refused]:
+    """The value itself, and those components of a panel that are measurements of their own."""
+    names = _names(kept.concepts)
+    if names:
+        yield from _one(kept, observation, names[0], observation, observation.interpretation)
+    for component in observation.component or ():
+        for name in _names(relevance.concepts_of([component.code])):
+            yield from _one(kept, observation, name, component, None)
+
+
+def _names(concepts: frozenset[str]) -> list[str]:
+    return [name for concept, name in MEASUREMENTS.items() if concept in concepts]
+
+
+def _one(kept: Kept, observation: Observation, name: str, valued: Observation | Component,
+         interpretation: list[CodeableConcept] | None) -> Iterator[Measurement | Refused]:
+    value = _value(name, valued, interpretation)
+    if value is None:
+        if valued.valueQuantity is not None and valued.valueQuantity.value is not None:
+            reason = "has a comparator" if valued.valueQuantity.comparator else "unit not understood"
+            yield Refused(kept.reference, f"{name.replace('_', ' ')}: {reason}")
+        return
+    low, high = RANGES.get(name, (None, None))
+    if value < 0 or (high is not None and not low <= value <= high):
+        yield Refused(kept.reference, f"{name.replace('_', ' ')}: outside its scale")
+        return
+    limits = _limits(name, valued.referenceRange)
+    yield Measurement(kept.reference, name, value, dates.when(relevance.effective(observation)), *limits,
+                      label=relevance.label(valued.code))
+
+
+def _value(name: str, valued: Observation | Component, interpretation: list[CodeableConcept] | None) -> Decimal | None:
+    """The number; for performance status also a coded answer, as value or, in mCODE, as interpretation."""
+    if valued.valueQuantity is not None:
+        return units.convert(name, valued.valueQuantity)
+    if valued.valueInteger is not None:
+        return Decimal(valued.valueInteger) if name in units.SCORES else None
+    if name in ANSWERS:
+        for concept in (valued.valueCodeableConcept, *(interpretation or ())):
+            for coding in (concept.coding or ()) if concept else ():
+                score = codes.score(coding.system, coding.code)
+                if score is not None and ANSWERS[name] in codes.concepts(coding.system, coding.code):
+                    return Decimal(score)
+    return None
+
+
+def _limits(name: str, ranges: list[ReferenceRange] | None) -> tuple[Decimal | None, Decimal | None]:
+    """Low and high of the normal range: the one called "normal", or the only one without a type."""
+    usual = [r for r in ranges or () if r.type is None or relevance.first_code(r.type) == "normal"]
+    if len(usual) != 1:
+        return None, None
+    return _limit(name, usual[0].low), _limit(name, usual[0].high)
+
+
+def _limit(name: str, quantity: Quantity | None) -> Decimal | None:
+    return units.convert(name, quantity)
+
+
+def _assess(kept: Kept, observation: Observation) -> Iterator[Assessment | Measurement | Refused]:
+    """Our own assessment codes, and mCODE's cancer disease status."""
+    if "disease_status_code" in kept.concepts:
+        trend = [TRENDS[c] for c in relevance.concepts_of([observation.valueCodeableConcept]) if c in TRENDS]
+        if trend:
+            yield Assessment(kept.reference, "disease_status", trend[0], dates.when(relevance.effective(observation)))
+        return
+    name = relevance.first_assessment(observation.code)
+    if name is None:
+        return
+    when, label = dates.when(relevance.effective(observation)), relevance.label(observation.code)
+    if name == LIFE_EXPECTANCY:
+        months = units.convert("life_expectancy", observation.valueQuantity)
+        yield (Refused(kept.reference, "life expectancy: unit not understood") if months is None
+               else Measurement(kept.reference, "life_expectancy", months, when, label=label))
+        return
+    value = _graded(name, observation)
+    items = tuple(_items(observation.component or ())) if name == "sins" else ()
+    if value is None and not items:
+        yield Refused(kept.reference, f"{name}: no value that the score can have")
+        return
+    yield Assessment(kept.reference, name, value, when, _level(observation), items, label)
+
+
+def _graded(name: str, observation: Observation) -> str | None:
+    if name in NUMBERED:
+        number = observation.valueInteger
+        if number is None and observation.valueQuantity is not None:
+            quantity = units.convert("pain_score", observation.valueQuantity)  # any unit that a bare score may carry
+            number = int(quantity) if quantity is not None and quantity == int(quantity) else None
+        return str(number) if number is not None and 0 <= number <= NUMBERED[name] else None
+    code = relevance.first_assessment(observation.valueCodeableConcept)
+    return code if code and name in GRADED and code.startswith(GRADED[name]) else None
+
+
+def _items(components: Iterable[Component]) -> Iterator[tuple[str, int]]:
+    for component in components:
+        code = relevance.first_assessment(component.code)
+        if code and code.startswith("sins-") and component.valueInteger is not None:
+            yield code.removeprefix("sins-"), component.valueInteger
+
+
+def _level(observation: Observation) -> str | None:
+    found = findings.levels([observation.bodySite] if observation.bodySite else None)
+    return min(found) if found else None

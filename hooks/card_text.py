@@ -1,0 +1,114 @@
+"""The words of a card: facts as lines a doctor can read, safe as GitHub-flavoured Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from hooks.facts import UNITS, Assessment, Fact, Finding, Imaging, Measurement, Medication, Order, Procedure, When
+from hooks.questions.neurology import DEFICIT_WORDS
+
+SUMMARY_LIMIT = 139  # CDS Hooks: fewer than 140 characters
+LABEL_LIMIT = 80
+_SPECIAL = re.compile(r"([\\`*_\[\]{}()#|~!:@])")
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+MODALITY_WORDS = {"MR": "MRI", "CT": "CT", "NM": "nuclear medicine scan", "PT": "PET", "XR": "plain film"}
+ASSESSMENT_WORDS = {
+    "sins": "SINS", "escc": "ESCC grade", "frankel": "Frankel grade", "ais": "ASIA impairment scale",
+    "tokuhashi": "revised Tokuhashi score", "tomita": "Tomita score", "bauer": "modified Bauer score",
+    "nesms": "NESMS", "katagiri": "Katagiri score", "disease_status": "disease status",
+}
+MEASUREMENT_WORDS = {
+    "calcium": "total calcium", "calcium_corrected": "albumin-corrected calcium", "calcium_ionised": "ionised calcium",
+    "creatinine_clearance": "creatinine clearance", "alp": "alkaline phosphatase", "vitamin_d": "25-OH vitamin D",
+    "body_weight": "body weight", "body_height": "body height", "pain_score": "pain score", "ecog": "ECOG",
+    "kps": "Karnofsky", "life_expectancy": "life expectancy estimate",
+}
+
+
+def escape(text: str) -> str:
+    """Text from the record, made inert: one line, no control characters, no Markdown, no HTML, at most 80 characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if len(line) > LABEL_LIMIT:
+        line = line[: LABEL_LIMIT - 1] + "…"
+    return _SPECIAL.sub(r"\\\1", line.translate(_ENTITIES)).replace("www.", "www\\.")
+
+
+def describe(fact: Fact) -> str:
+    """One fact as a line: what, as the record words it, and when."""
+    words = _words(fact)
+    label = escape(fact.label)
+    if label and label.lower() != words.lower():
+        words = f"{words} (“{label}”)"
+    return f"{words}, {dated(fact)}"
+
+
+def dated(fact: Fact) -> str:
+    """The date of a fact in words; a missing one is said."""
+    if isinstance(fact, Finding):
+        if fact.onset:
+            return f"since {fact.onset.text}"
+        return f"recorded {fact.recorded.text}" if fact.recorded else "no date recorded"
+    when: When | None = fact.when
+    return when.text if when else "no date recorded"
+
+
+def _words(fact: Fact) -> str:
+    if isinstance(fact, Measurement):
+        unit = UNITS.get(fact.name, "")
+        value = f"{fact.value.normalize():f}"
+        named = MEASUREMENT_WORDS.get(fact.name, fact.name)
+        return f"{named} {value}" if unit in ("ECOG", "KPS") else f"{named} {value} {unit}"
+    if isinstance(fact, Assessment):
+        named = ASSESSMENT_WORDS.get(fact.name, fact.name)
+        value = (fact.value or "items only").rpartition("-")[2]
+        graded = value.upper() if fact.name in ("frankel", "ais") else value
+        return f"{named} {graded}" + (f" at {fact.level}" if fact.level else "")
+    if isinstance(fact, Imaging):
+        regions = ", ".join(sorted(fact.regions)) or "region not stated"
+        return f"{MODALITY_WORDS.get(fact.modality, fact.modality)} ({regions})"
+    if isinstance(fact, Order):
+        return f"{'draft order' if fact.draft else 'order'}: {_concept_words(fact.concepts)}"
+    if isinstance(fact, Medication):
+        dose = f" {fact.dose_mg.normalize():f} mg" if fact.dose_mg else ""
+        state = "draft order" if fact.draft else "given" if fact.kind == "given" else "ordered"
+        return f"{_concept_words(fact.concepts)}{dose} ({state})"
+    if isinstance(fact, Procedure):
+        return _concept_words(fact.concepts)
+    return _finding_words(fact)
+
+
+def _finding_words(finding: Finding) -> str:
+    words = _concept_words(finding.concepts)
+    if finding.levels:
+        words += f" at {', '.join(sorted(finding.levels))}"
+    if finding.status == "past":
+        words += ", past"
+    return words if finding.certain else f"{words}, suspected"
+
+
+def _concept_words(concepts: Iterable[str]) -> str:
+    """The most telling concept in words; value-set names are written so that this reads as English."""
+    known = sorted(concepts, key=lambda c: (list(DEFICIT_WORDS).index(c) if c in DEFICIT_WORDS else 99, -len(c)))
+    if not known:
+        return "entry"
+    concept = known[0]
+    if concept in DEFICIT_WORDS:
+        return DEFICIT_WORDS[concept]
+    for prefix in ("primary_", "consult_"):
+        if concept.startswith(prefix):
+            return f"{concept.removeprefix(prefix).replace('_', ' ')} {'cancer' if prefix == 'primary_' else 'consult'}"
+    return concept.replace("_", " ").replace("mri", "MRI").replace("ct ", "CT ")
+
+
+def shorten(summary: str) -> str:
+    """A summary within the limit of the standard, cut at a word."""
+    if len(summary) <= SUMMARY_LIMIT:
+        return summary
+    return summary[: SUMMARY_LIMIT - 1].rpartition(" ")[0].rstrip(" ,;:") + "…"
+
+
+def section(title: str, lines: Iterable[str]) -> str:
+    """A headed list, or nothing when there are no lines."""
+    items = [f"- {line}" for line in dict.fromkeys(lines)]
+    return "\n".join([f"**{title}**", *items]) if items else ""

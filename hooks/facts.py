@@ -1,0 +1,218 @@
+"""What is known about one patient: each statement with its date and the resource that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class When:
+    """A point in time as exactly as the record states it: "2026" is any day of that year."""
+
+    earliest: date
+    latest: date
+    text: str = field(compare=False)
+
+    @classmethod
+    def on(cls, day: date) -> When:
+        return cls(day, day, day.isoformat())
+
+    def surely_within(self, days: Decimal | int, as_of: date) -> bool:
+        """Even its earliest reading lies at most `days` back. For rules that relax."""
+        return self.earliest >= as_of - timedelta(days=int(days))
+
+    def maybe_within(self, days: Decimal | int, as_of: date) -> bool:
+        """Its latest reading lies at most `days` back. For rules that add urgency."""
+        return self.latest >= as_of - timedelta(days=int(days))
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """Age in whole years at the day of evaluation; sex as administratively recorded; None where not recorded."""
+
+    source: str = ""
+    age_years: int | None = None
+    sex: str | None = None  # "female" | "male"; anything else is kept as None: formulas then show both
+    deceased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem, diagnosis or symptom. `concepts` are value-set names; `levels` vertebrae or "spine" when sited there."""
+
+    source: str
+    concepts: frozenset[str]
+    label: str = ""
+    onset: When | None = None
+    recorded: When | None = None
+    status: str = "active"  # "active" (also when no status is given) | "past"
+    certain: bool = True  # False: unconfirmed, provisional or differential
+    levels: frozenset[str] = frozenset()
+    laterality: str | None = None
+
+    @property
+    def when(self) -> When | None:
+        return self.onset or self.recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A number in the unit that `hooks` uses for its name (see UNITS), with the laboratory's own limits in that unit."""
+
+    source: str
+    name: str
+    value: Decimal
+    when: When | None = None
+    low: Decimal | None = None
+    high: Decimal | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A score or graded examination, of one vertebral level where it has one. `items` are a score's parts by name."""
+
+    source: str
+    name: str
+    value: str | None = None  # "14", "escc-2", "frankel-c", "worsened"
+    when: When | None = None
+    level: str | None = None
+    items: tuple[tuple[str, int], ...] = ()
+    label: str = ""
+
+    @property
+    def number(self) -> int | None:
+        return int(self.value) if self.value is not None and self.value.isdigit() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Imaging:
+    """An imaging study that was performed. `regions`: cervical, thoracic, lumbar, sacral, whole, spine (not stated)."""
+
+    source: str
+    modality: str  # "MR" | "CT" | "NM" | "PT" | "XR"
+    regions: frozenset[str] = frozenset()
+    when: When | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request for imaging, a consult or a procedure; `draft` when it belongs to the ordering session of this call."""
+
+    source: str
+    concepts: frozenset[str]
+    status: str = "active"  # FHIR request status
+    when: When | None = None
+    label: str = ""
+    draft: bool = False
+    selected: bool = False  # the order that the clinician has just picked, or any draft when signing
+    levels: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Medication:
+    """A drug ordered or given. `dose_mg` as written, None when not stated; `concepts` are the agents."""
+
+    source: str
+    concepts: frozenset[str]
+    status: str = "active"
+    kind: str = "order"  # "order" | "given"
+    dose_mg: Decimal | None = None
+    when: When | None = None
+    label: str = ""
+    draft: bool = False
+    selected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """Something done to the patient: surgery, radiotherapy, augmentation, dental care."""
+
+    source: str
+    concepts: frozenset[str]
+    status: str = "completed"  # "completed" | "in-progress"
+    when: When | None = None
+    label: str = ""
+    levels: frozenset[str] = frozenset()
+
+
+Fact = Finding | Measurement | Assessment | Imaging | Order | Medication | Procedure
+
+# The unit in which `hooks` reads each measurement; the mapping converts or refuses.
+UNITS = {
+    "calcium": "mg/dL",
+    "calcium_corrected": "mg/dL",
+    "calcium_ionised": "mmol/L",
+    "albumin": "g/dL",
+    "creatinine": "mg/dL",
+    "creatinine_clearance": "mL/min",
+    "alp": "U/L",
+    "vitamin_d": "ng/mL",
+    "body_weight": "kg",
+    "body_height": "cm",
+    "pain_score": "of 10",
+    "ecog": "ECOG",
+    "kps": "KPS",
+    "life_expectancy": "months",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything the rules may know of one patient on one day. Tuples run from newest to oldest, undated last.
+
+    `unavailable` names the kinds of data that were not delivered (a kind that was delivered empty is not in it);
+    `incomplete` those of which only a part came; `unreadable` says what was refused, and why.
+    """
+
+    as_of: date
+    patient: Patient = Patient()
+    findings: tuple[Finding, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    assessments: tuple[Assessment, ...] = ()
+    imaging: tuple[Imaging, ...] = ()
+    orders: tuple[Order, ...] = ()
+    medications: tuple[Medication, ...] = ()
+    procedures: tuple[Procedure, ...] = ()
+    unavailable: tuple[str, ...] = ()
+    incomplete: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+    def all(self) -> Iterator[Fact]:
+        """Every fact, in no meaningful order."""
+        yield from self.findings
+        yield from self.measurements
+        yield from self.assessments
+        yield from self.imaging
+        yield from self.orders
+        yield from self.medications
+        yield from self.procedures
+
+    def finding(self, *concepts: str) -> tuple[Finding, ...]:
+        """Active findings that carry one of the concepts."""
+        wanted = frozenset(concepts)
+        return tuple(f for f in self.findings if f.status == "active" and f.concepts & wanted)
+
+    def measured(self, name: str) -> Measurement | None:
+        """The newest dated result of that name."""
+        return next((m for m in self.measurements if m.name == name and m.when), None)
+
+    def assessed(self, name: str) -> tuple[Assessment, ...]:
+        """All assessments of that name, newest first."""
+        return tuple(a for a in self.assessments if a.name == name)
+
+    def selected_orders(self, *concepts: str) -> tuple[Order, ...]:
+        wanted = frozenset(concepts)
+        return tuple(o for o in self.orders if o.selected and o.concepts & wanted)
+
+    def selected_medications(self, *concepts: str) -> tuple[Medication, ...]:
+        wanted = frozenset(concepts)
+        return tuple(m for m in self.medications if m.selected and m.concepts & wanted)
+
+    def knows(self, kind: str) -> bool:
+        """Was this kind of data delivered in full ("conditions", "imaging", "medication requests", ...)?"""
+        return kind not in self.unavailable and kind not in self.incomplete

@@ -1,0 +1,187 @@
+"""Reads and checks the knowledge file beside a rule: thresholds, sources, card texts, review. A bad one stops start-up."""
+
+from __future__ import annotations
+
+import string
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+
+from hooks.outcomes import INDICATORS, Wording
+
+UNIT_WORDS = {"d": "days", "h": "hours", "wk": "weeks", "mo": "months", "a": "years", "1": "", "{score}": ""}
+KEYS = {"title", "question", "version", "status", "implements", "group", "guideline", "strength", "certainty",
+        "limits", "override_reasons", "thresholds", "source", "card", "review"}
+CARD_KEYS = {"indicator", "summary", "do", "why", "why_not"}
+REVIEW_KEYS = {"authored_by", "checked_by", "reviewed", "next_review"}
+STATUSES = ("draft", "active", "retired")
+
+
+class KnowledgeError(ValueError):
+    """A knowledge file that cannot be relied on; the message names the file and the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A number of medicine: value, UCUM unit, the id of the source that states it, and what it is about."""
+
+    value: Decimal
+    unit: str
+    source: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.value.normalize():f} {UNIT_WORDS.get(self.unit, self.unit)}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a statement comes from. `checked`: the text was read, not only remembered."""
+
+    id: str
+    cite: str
+    url: str
+    where: str
+    checked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """All that a committee signs for one rule."""
+
+    rule: str
+    title: str
+    question: str
+    version: str
+    status: str
+    implements: tuple[str, ...]
+    group: str
+    guideline: Source
+    strength: str
+    certainty: str
+    limits: tuple[str, ...]
+    override_reasons: tuple[str, ...]
+    thresholds: Mapping[str, Threshold]
+    sources: tuple[Source, ...]
+    cards: Mapping[str, Wording]
+    review: Mapping[str, str]
+
+    def value(self, name: str) -> Decimal:
+        """The bare number of a threshold. KeyError for a name that the file does not define."""
+        return self.thresholds[name].value
+
+    def card(self, variant: str, **words: str) -> Wording:
+        """The text of a card, its {placeholders} filled from `words` and from the thresholds."""
+        fill = {**{name: str(t) for name, t in self.thresholds.items()}, **words}
+        text = self.cards[variant]
+        return Wording(
+            indicator=text.indicator,
+            summary=text.summary.format_map(fill),
+            do=tuple(line.format_map(fill) for line in text.do),
+            why=tuple(line.format_map(fill) for line in text.why),
+            why_not=tuple(line.format_map(fill) for line in text.why_not),
+        )
+
+    def text(self, variant: str, **words: str) -> str:
+        """The first instruction of a card text: for a line that one rule adds to another's card."""
+        return self.card(variant, **words).do[0]
+
+
+@cache
+def load(rule: str) -> Knowledge:
+    """The knowledge of one rule, by the name of the rule or of its module; read once. Raises KnowledgeError."""
+    name = rule.rpartition(".")[2]
+    path = resources.files("hooks.rules") / f"{name}.toml"
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise KnowledgeError(f"{name}.toml: {error}") from error
+    return read(name, data)
+
+
+def read(name: str, data: Mapping[str, object]) -> Knowledge:
+    """Checks a parsed knowledge file and gives it its shape. Raises KnowledgeError naming the key."""
+    unknown = set(data) - KEYS
+    lacking = KEYS - set(data) - {"thresholds", "group"}
+    if unknown or lacking:
+        raise KnowledgeError(f"{name}.toml: unknown {sorted(unknown)}, missing {sorted(lacking)}")
+    sources = tuple(_source(name, entry) for entry in data["source"])
+    by_id = {source.id: source for source in sources}
+    thresholds = {key: _threshold(name, key, entry, by_id) for key, entry in data.get("thresholds", {}).items()}
+    if data["guideline"] not in by_id:
+        raise KnowledgeError(f"{name}.toml: guideline names no [[source]]")
+    if data["status"] not in STATUSES:
+        raise KnowledgeError(f"{name}.toml: status must be one of {STATUSES}")
+    return Knowledge(
+        rule=name,
+        title=data["title"],
+        question=data["question"],
+        version=data["version"],
+        status=data["status"],
+        implements=tuple(data["implements"]),
+        group=data.get("group", ""),
+        guideline=by_id[data["guideline"]],
+        strength=data["strength"],
+        certainty=data["certainty"],
+        limits=tuple(data["limits"]),
+        override_reasons=tuple(data["override_reasons"]),
+        thresholds=MappingProxyType(thresholds),
+        sources=sources,
+        cards=MappingProxyType({key: _card(name, key, entry) for key, entry in data["card"].items()}),
+        review=_review(name, data["review"]),
+    )
+
+
+def _source(name: str, entry: Mapping[str, object]) -> Source:
+    try:
+        return Source(**entry)
+    except TypeError as error:
+        raise KnowledgeError(f"{name}.toml: [[source]] {error}") from error
+
+
+def _threshold(name: str, key: str, entry: Mapping[str, object], sources: Mapping[str, Source]) -> Threshold:
+    try:
+        threshold = Threshold(**{**entry, "value": Decimal(str(entry["value"]))})
+    except (TypeError, KeyError, ArithmeticError) as error:
+        raise KnowledgeError(f"{name}.toml: thresholds.{key}: {error!r}") from error
+    if threshold.source not in sources and threshold.source != "ours":
+        raise KnowledgeError(f"{name}.toml: thresholds.{key}.source names no [[source]]")
+    return threshold
+
+
+def _card(name: str, key: str, entry: Mapping[str, object]) -> Wording:
+    if set(entry) - CARD_KEYS or entry.get("indicator") not in INDICATORS:
+        raise KnowledgeError(f"{name}.toml: card.{key}: unknown keys or no valid indicator")
+    text = Wording(
+        indicator=entry["indicator"],
+        summary=entry["summary"],
+        do=tuple(entry["do"]),
+        why=tuple(entry.get("why", ())),
+        why_not=tuple(entry.get("why_not", ())),
+    )
+    try:
+        for line in (text.summary, *text.do, *text.why, *text.why_not):
+            list(string.Formatter().parse(line))
+    except ValueError as error:
+        raise KnowledgeError(f"{name}.toml: card.{key}: {error}") from error
+    return text
+
+
+def _review(name: str, entry: Mapping[str, object]) -> Mapping[str, str]:
+    if set(entry) != REVIEW_KEYS:
+        raise KnowledgeError(f"{name}.toml: review must hold exactly {sorted(REVIEW_KEYS)}")
+    return MappingProxyType({key: value.isoformat() if isinstance(value, date) else str(value)
+                             for key, value in entry.items()})
+
+
+def catalogue() -> dict[str, Knowledge]:
+    """Every rule's knowledge by name, in the order of precedence. Raises KnowledgeError for the first bad file."""
+    from hooks import order_select, patient_view  # the rules load their own files; asked late, to avoid a circle
+
+    names = dict.fromkeys(rule.__name__ for rule in (*patient_view.RULES, *order_select.RULES))
+    return {name.rpartition(".")[2]: load(name) for name in names}

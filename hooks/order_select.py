@@ -1,0 +1,28 @@
+"""The rules that are asked when an order is picked or signed, in order of precedence."""
+
+from __future__ import annotations
+
+from hooks import run
+from hooks.facts import Facts
+from hooks.outcomes import Decision
+from hooks.rules import (
+    bone_agent_hypocalcaemia,
+    bone_agent_renal_dose,
+    bone_scan_low_yield,
+    spinal_instability,
+    suspected_cord_compression,
+    whole_spine_mri,
+)
+
+RULES = (
+    suspected_cord_compression,
+    bone_agent_hypocalcaemia,
+    bone_agent_renal_dose,
+    spinal_instability,
+    whole_spine_mri,
+    bone_scan_low_yield,
+)
+
+
+def decide(facts: Facts) -> tuple[Decision, ...]:
+    return run.decide(RULES, facts)

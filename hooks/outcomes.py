@@ -1,0 +1,131 @@
+"""What a rule may answer, and what it may propose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from hooks.facts import Fact
+
+INDICATORS = ("info", "warning", "critical")  # in rising order
+
+
+@dataclass(frozen=True, slots=True)
+class Dose:
+    """A drug dose as an order needs it: milligrams, route ("intravenous" | "subcutaneous"), weeks between doses."""
+
+    milligrams: Decimal
+    route: str
+    every_weeks: int
+    over_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedOrder:
+    """An order that a card offers to create: the value set that names it, how urgent, and what it is for."""
+
+    concept: str
+    text: str
+    priority: str = "routine"  # FHIR request priority
+    reasons: tuple[str, ...] = ()  # references of the findings behind it
+    dose: Dose | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """One button: orders to create and draft orders (references) to delete, done together."""
+
+    label: str
+    create: tuple[ProposedOrder, ...] = ()
+    delete: tuple[str, ...] = ()
+    recommended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a card says, without the facts: one sentence to read first, then what to do, and why not something else."""
+
+    indicator: str
+    summary: str
+    do: tuple[str, ...]
+    why: tuple[str, ...] = ()
+    why_not: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recommend:
+    """The rule speaks. `because` are the facts that made it speak, `missing` what it would have liked to know."""
+
+    because: tuple[Fact, ...]
+    says: Wording
+    missing: tuple[str, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CannotTell:
+    """Something is not recorded. `ask` when a clinician who opened this chart can and should fill the gap now."""
+
+    missing: tuple[str, ...]
+    ask: bool = False
+    because: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotApplicable:
+    """Settled by recorded facts: the rule has nothing to add. Never rests on the absence of a record."""
+
+    why: str
+    because: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The rule raised: a defect of ours, shown as "not assessed". `error` is the exception's type, never its text."""
+
+    error: str
+
+
+Outcome = Recommend | CannotTell | NotApplicable | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One rule's outcome, with the version of the knowledge it rests on."""
+
+    rule: str
+    version: str
+    outcome: Outcome
+
+    def as_dict(self) -> dict[str, object]:
+        """For `cds-service evaluate` and the audit: plain values, references instead of contents."""
+        outcome = self.outcome
+        because = getattr(outcome, "because", ())
+        answer: dict[str, object] = {
+            "rule": self.rule,
+            "version": self.version,
+            "outcome": OUTCOME_NAMES[type(outcome)],
+            "because": references(because),
+            "missing": list(getattr(outcome, "missing", ())),
+            "why_not": None,
+        }
+        if isinstance(outcome, NotApplicable):
+            answer["why_not"] = outcome.why
+        elif isinstance(outcome, Failed):
+            answer["why_not"] = f"the rule failed: {outcome.error}"
+        elif isinstance(outcome, Recommend):
+            answer["indicator"] = outcome.says.indicator
+        return answer
+
+
+OUTCOME_NAMES = {
+    Recommend: "recommend",
+    CannotTell: "cannot_tell",
+    NotApplicable: "not_applicable",
+    Failed: "failed",
+}
+
+
+def references(facts: tuple[Fact, ...]) -> list[str]:
+    """The resources behind some facts, each once, in the order given."""
+    return list(dict.fromkeys(fact.source for fact in facts))

@@ -1,0 +1,45 @@
+"""Goals of care, pain, consults: what has been said and arranged for the patient as a person."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from hooks.facts import Facts, Finding, Measurement, Order, Procedure, When
+
+CONSULTS = {
+    "spine surgery": ("consult_spine_neurosurgery", "consult_spine_orthopaedic"),
+    "radiation oncology": ("consult_radiation_oncology",),
+    "medical oncology": ("consult_medical_oncology",),
+}
+PLACED = ("draft", "active", "completed")
+
+
+def comfort_focused(facts: Facts) -> tuple[Finding | Procedure, ...]:
+    """Hospice care that is active. Palliative care and a do-not-resuscitate order alone are not limits of treatment."""
+    done = tuple(p for p in facts.procedures if "hospice_care" in p.concepts)
+    return facts.finding("hospice_care") + done
+
+
+def pain_at_least(facts: Facts, score: Decimal, days: Decimal) -> Measurement | None:
+    """The newest pain score, if it is that high and not older than `days`."""
+    newest = facts.measured("pain_score")
+    if newest and newest.when and newest.when.maybe_within(days, facts.as_of) and newest.value >= score:
+        return newest
+    return None
+
+
+def placed(facts: Facts, concepts: tuple[str, ...], since: date | None = None) -> tuple[Order, ...]:
+    """Orders of a kind that are in draft, active or done; with `since` those authored then or later, or undated."""
+    wanted = frozenset(concepts)
+    return tuple(
+        o for o in facts.orders
+        if o.concepts & wanted and o.status in PLACED
+        and (since is None or o.when is None or o.when.latest >= since or o.status != "completed")
+    )
+
+
+def newest(*dates: When | None) -> When | None:
+    """The latest of some dates, leaving out those not known."""
+    known = [when for when in dates if when]
+    return max(known, key=lambda when: when.latest) if known else None

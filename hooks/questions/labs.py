@@ -1,0 +1,114 @@
+"""Calcium corrected once, clearance on unrounded values: what the laboratory results mean together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from hooks.facts import Facts, Measurement
+
+# Zoledronic acid label: corrected Ca (mg/dL) = Ca + 0.8 x (4.0 - albumin g/dL). Cockcroft-Gault 1976: the constants below.
+# They are parts of published formulas, not thresholds, and so stand here and not in a knowledge file.
+CALCIUM_PER_ALBUMIN = Decimal("0.8")
+NORMAL_ALBUMIN_G_DL = Decimal("4.0")
+FEMALE_FACTOR = Decimal("0.85")
+
+
+@dataclass(frozen=True, slots=True)
+class Calcium:
+    """Calcium as it should be judged. `kind`: "ionised" | "corrected" | "uncorrected" (albumin not known).
+
+    `value`, `low`, `high` are mg/dL, for ionised calcium mmol/L; `because` are the results behind it.
+    """
+
+    kind: str
+    value: Decimal
+    low: Decimal | None
+    high: Decimal | None
+    because: tuple[Measurement, ...]
+
+    def __str__(self) -> str:
+        if self.kind == "ionised":
+            return f"ionised calcium {self.value.normalize():f} mmol/L"
+        word = "albumin-corrected calcium" if self.kind == "corrected" else "total calcium (albumin not known)"
+        return f"{word} {round(self.value, 2).normalize():f} mg/dL"
+
+
+def calcium(facts: Facts, days: Decimal | None = None) -> Calcium | None:
+    """The calcium to judge by: ionised wins, then the laboratory's own correction, then ours, then the bare total.
+
+    With `days`, results whose date is not surely within them are left out. Of ionised and total the newer day wins
+    only when the other is older than `days`; a result that is already corrected is never corrected again.
+    """
+    def fresh(name: str) -> Measurement | None:
+        found = facts.measured(name)
+        if found is None or found.when is None:
+            return None
+        return found if days is None or found.when.surely_within(days, facts.as_of) else None
+
+    ionised = fresh("calcium_ionised")
+    if ionised:
+        return Calcium("ionised", ionised.value, ionised.low, ionised.high, (ionised,))
+    reported, total, albumin = fresh("calcium_corrected"), fresh("calcium"), fresh("albumin")
+    if reported and not (total and total.when and reported.when and total.when.earliest > reported.when.latest):
+        return Calcium("corrected", reported.value, reported.low, reported.high, (reported,))
+    if total is None:
+        return None
+    if albumin is None:
+        return Calcium("uncorrected", total.value, total.low, total.high, (total,))
+    value = total.value + CALCIUM_PER_ALBUMIN * (NORMAL_ALBUMIN_G_DL - albumin.value)
+    return Calcium("corrected", value, total.low, total.high, (total, albumin))
+
+
+@dataclass(frozen=True, slots=True)
+class Clearance:
+    """Creatinine clearance in mL/min, not rounded. Two values when the sex is not recorded; then low < high."""
+
+    low: Decimal
+    high: Decimal
+    because: tuple[Measurement, ...]
+
+    def __str__(self) -> str:
+        if self.low == self.high:
+            return f"{_one_place(self.low)} mL/min"
+        return f"{_one_place(self.low)} to {_one_place(self.high)} mL/min (sex not recorded)"
+
+
+def _one_place(value: Decimal) -> str:
+    """For display, cut and not rounded up: 29.96 must not be shown as 30."""
+    return f"{value.quantize(Decimal('0.1'), rounding='ROUND_FLOOR')}"
+
+
+def creatinine_clearance(facts: Facts) -> Clearance | None:
+    """Cockcroft-Gault from age, actual body weight and serum creatinine, or the laboratory's own if that is newer.
+
+    (140 - age) x weight kg / (72 x creatinine mg/dL), x 0.85 for women. eGFR per 1.73 m2 is another quantity and is
+    never used. None when an input is not recorded.
+    """
+    reported = facts.measured("creatinine_clearance")
+    creatinine, weight, age = facts.measured("creatinine"), facts.measured("body_weight"), facts.patient.age_years
+    newer = creatinine and creatinine.when and reported and reported.when and creatinine.when > reported.when
+    if reported and not newer:
+        return Clearance(reported.value, reported.value, (reported,))
+    if creatinine is None or weight is None or age is None or creatinine.value <= 0 or weight.value <= 0:
+        return None
+    male = (140 - age) * weight.value / (72 * creatinine.value)
+    female = male * FEMALE_FACTOR
+    low, high = {"male": (male, male), "female": (female, female)}.get(facts.patient.sex or "", (female, male))
+    return Clearance(low, high, (creatinine, weight))
+
+
+def missing_for_clearance(facts: Facts) -> tuple[str, ...]:
+    """What Cockcroft-Gault still needs."""
+    return tuple(
+        word for word, known in (
+            ("serum creatinine", facts.measured("creatinine")),
+            ("body weight", facts.measured("body_weight")),
+            ("date of birth", facts.patient.age_years is not None),
+        ) if not known
+    )
+
+
+def stale(measurements: tuple[Measurement, ...], days: Decimal, facts: Facts) -> tuple[Measurement, ...]:
+    """Those whose date is not surely within `days`."""
+    return tuple(m for m in measurements if not (m.when and m.when.surely_within(days, facts.as_of)))

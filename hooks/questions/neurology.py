@@ -1,0 +1,71 @@
+"""Is there a neurological deficit that a spinal metastasis could cause, and is it new?"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hooks.facts import Assessment, Facts, Finding
+
+# NICE NG234's symptoms and signs of cord or cauda equina compression, as far as value sets exist for them.
+DEFICIT_WORDS = {
+    "paraplegia_paraparesis": "leg paralysis",
+    "quadriplegia": "paralysis of all limbs",
+    "motor_weakness": "weakness",
+    "gait_disturbance": "trouble walking",
+    "bowel_dysfunction": "bowel dysfunction",
+    "bladder_dysfunction": "bladder dysfunction",
+    "saddle_or_sensory_loss": "sensory loss",
+    "radiculopathy": "radicular pain",
+}
+COMPRESSION = ("spinal_cord_compression", "cauda_equina")
+IMPAIRED_GRADES = frozenset("abcd")  # Frankel and AIS letters with a deficit; e is normal
+
+
+def deficits(facts: Facts) -> tuple[Finding, ...]:
+    """Active findings of a deficit, however old."""
+    return facts.finding(*DEFICIT_WORDS)
+
+
+def new_deficits(facts: Facts, days: Decimal) -> tuple[Finding | Assessment, ...]:
+    """Deficits that began or were recorded at most `days` ago, and grades that are new or worse. Undated means new."""
+    findings = tuple(f for f in deficits(facts) if _is_new(f, facts, days))
+    return findings + worse_grades(facts, days)
+
+
+def _is_new(finding: Finding, facts: Facts, days: Decimal) -> bool:
+    dates = [when for when in (finding.onset, finding.recorded) if when]
+    return not dates or any(when.maybe_within(days, facts.as_of) for when in dates)
+
+
+def worse_grades(facts: Facts, days: Decimal) -> tuple[Assessment, ...]:
+    """The newest Frankel or AIS grade, if it shows a deficit, is recent, and is not simply the grade of before."""
+    found = []
+    for scale in ("frankel", "ais"):
+        grades = [g for g in facts.assessed(scale) if g.value]
+        if not grades or not grades[0].value or grades[0].value[-1] not in IMPAIRED_GRADES:
+            continue
+        newest, older = grades[0], grades[1:]
+        recent = newest.when is None or newest.when.maybe_within(days, facts.as_of)
+        # Letters run from a (complete) to e (normal): a smaller letter is a worse state.
+        if recent and (not older or newest.value < (older[0].value or "")):
+            found.append(newest)
+    return tuple(found)
+
+
+def suspected_compression(facts: Facts) -> tuple[Finding, ...]:
+    """Cord or cauda equina compression on record, confirmed or only suspected."""
+    return facts.finding(*COMPRESSION)
+
+
+def confirmed_compression(facts: Facts) -> tuple[Finding, ...]:
+    return tuple(f for f in suspected_compression(facts) if f.certain)
+
+
+def words(found: tuple[Finding | Assessment, ...]) -> str:
+    """The deficits in a few words for a summary, the gravest first, at most two."""
+    concepts = frozenset().union(*(f.concepts for f in found if isinstance(f, Finding)))
+    named = [word for concept, word in DEFICIT_WORDS.items() if concept in concepts]
+    if not named:
+        named = ["neurological deficit"]
+    return named[0] if len(named) == 1 else f"{named[0]} and {named[1]}" if len(named) == 2 else (
+        f"{named[0]}, {named[1]} and more")

@@ -1,0 +1,86 @@
+"""A bone agent is being ordered: do the kidneys allow it, and at which dose?"""
+
+from __future__ import annotations
+
+from hooks import knowledge
+from hooks.facts import Fact, Facts, Medication
+from hooks.outcomes import CannotTell, Dose, NotApplicable, Outcome, ProposedOrder, Recommend, Suggestion
+from hooks.questions import bone_agents, labs
+from hooks.rules.bone_modifying_agent import KNOWLEDGE as AGENT
+from hooks.rules.bone_modifying_agent import dose_for, zoledronic_dose
+
+KNOWLEDGE = knowledge.load(__name__)
+
+
+def decide(facts: Facts) -> Outcome:
+    """Bone-agent stops by creatinine clearance: zoledronic acid and pamidronate below 30 mL/min, dose steps above.
+
+    A clearance that is too low speaks however old; one that would allow the order must be fresh.
+    """
+    drafts = bone_agents.picked(facts)
+    if not drafts:
+        return CannotTell(("an order for a bone agent",))
+    clearance = labs.creatinine_clearance(facts)
+    dialysis = facts.finding("dialysis")
+    low = clearance is not None and clearance.high < KNOWLEDGE.value("stop")
+    if low or dialysis:
+        return _too_low(facts, drafts, clearance, dialysis)
+    if clearance is None:
+        return CannotTell(("creatinine clearance: " + ", ".join(labs.missing_for_clearance(facts)),), because=drafts)
+    old = labs.stale(clearance.because, KNOWLEDGE.value("fresh"), facts)
+    if old:
+        return CannotTell(("creatinine and body weight not older than {fresh}".format_map(KNOWLEDGE.thresholds),),
+                          because=(*drafts, *old))
+    return _dose(facts, drafts, clearance)
+
+
+def _too_low(facts: Facts, drafts: tuple[Medication, ...], clearance: labs.Clearance | None, dialysis: tuple) -> Outcome:
+    stopped = tuple(m for m in drafts if m.concepts & {"zoledronic_acid", "pamidronate"})
+    because = (*drafts, *(clearance.because if clearance else ()), *dialysis)
+    shown = f"creatinine clearance {clearance}" if clearance else "dialysis"
+    if not stopped:
+        return Recommend(because, KNOWLEDGE.card("denosumab" if _denosumab(drafts) else "other", clearance=shown))
+    offer = ProposedOrder("denosumab", "Denosumab 120 mg subcutaneously every 4 weeks", reasons=_reasons(facts),
+                          dose=Dose(AGENT.value("denosumab_dose"), "subcutaneous", int(AGENT.value("denosumab_interval"))))
+    remove = tuple(m.source for m in stopped)
+    return Recommend(
+        because, KNOWLEDGE.card("stop", agent=bone_agents.agent(stopped[0]), clearance=shown),
+        suggestions=(Suggestion(f"Remove the {bone_agents.agent(stopped[0])} order", delete=remove),
+                     Suggestion("Denosumab 120 mg instead, once calcium is normal", (offer,), remove)))
+
+
+def _denosumab(drafts: tuple[Medication, ...]) -> bool:
+    return any("denosumab" in m.concepts for m in drafts)
+
+
+def _dose(facts: Facts, drafts: tuple[Medication, ...], clearance: labs.Clearance) -> Outcome:
+    zoledronic = tuple(m for m in drafts if "zoledronic_acid" in m.concepts)
+    if not zoledronic:
+        return NotApplicable("the clearance allows this agent", (*drafts, *clearance.because))
+    right = zoledronic_dose(clearance)
+    if right is None:
+        doses = " or ".join(f"{d.normalize():f} mg" if (d := dose_for(v)) else "none"
+                            for v in (clearance.high, clearance.low))
+        return Recommend((*zoledronic, *clearance.because), KNOWLEDGE.card("sex_unknown", clearance=str(clearance), doses=doses))
+    if all(m.dose_mg == right for m in zoledronic):
+        return NotApplicable("the dose fits the clearance", (*zoledronic, *clearance.because))
+    if all(m.dose_mg is None for m in zoledronic) and right == AGENT.value("dose_full"):
+        return CannotTell(("the ordered dose",), because=zoledronic)
+    return _wrong_dose(facts, zoledronic, clearance, right)
+
+
+def _wrong_dose(facts: Facts, zoledronic: tuple[Medication, ...], clearance: labs.Clearance, right: knowledge.Decimal) -> Recommend:
+    text = f"Zoledronic acid {right.normalize():f} mg intravenously every 4 weeks"
+    order = ProposedOrder(
+        "zoledronic_acid", text, reasons=_reasons(facts),
+        dose=Dose(right, "intravenous", int(AGENT.value("zoledronic_interval")), int(AGENT.value("zoledronic_minutes"))))
+    ordered = next((f"{m.dose_mg.normalize():f} mg" for m in zoledronic if m.dose_mg), "dose not stated")
+    return Recommend(
+        (*zoledronic, *clearance.because),
+        KNOWLEDGE.card("wrong_dose", right=f"{right.normalize():f} mg", ordered=ordered, clearance=str(clearance)),
+        suggestions=(Suggestion(f"{text}, in place of the draft", (order,), tuple(m.source for m in zoledronic), True),))
+
+
+def _reasons(facts: Facts) -> tuple[str, ...]:
+    found: tuple[Fact, ...] = facts.finding("bone_metastasis", "spinal_metastasis", "primary_myeloma")
+    return tuple(dict.fromkeys(f.source for f in found))

@@ -1,0 +1,59 @@
+"""Cancer and current back pain without a deficit: has the spine been looked at?"""
+
+from __future__ import annotations
+
+from hooks import knowledge, proposals
+from hooks.facts import Facts, Finding
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
+from hooks.questions import cancer, care, imaging, neurology
+
+KNOWLEDGE = knowledge.load(__name__)
+
+
+def decide(facts: Facts) -> Outcome:
+    """R25 B, R30, E2: past or present cancer and back pain that is current and that no MRI or CT has followed.
+
+    Current: onset, else recorded, within the window and not resolved; undated pain counts as current.
+    """
+    pain = back_pain(facts)
+    if not pain:
+        return CannotTell(("whether there is back pain",))
+    comfort = care.comfort_focused(facts)
+    if comfort:
+        return NotApplicable("comfort-focused care: imaging for pain is not proposed", comfort)
+    deficits = neurology.new_deficits(facts, KNOWLEDGE.value("new_deficit"))
+    if deficits:
+        return NotApplicable("there is a new deficit too: the emergency rule speaks", deficits)
+    current = tuple(p for p in pain if not p.when or p.when.maybe_within(KNOWLEDGE.value("current_pain"), facts.as_of))
+    if not current:
+        return NotApplicable("the back pain on record is older than {current_pain}".format_map(KNOWLEDGE.thresholds), pain)
+    open_pain = tuple(p for p in current if not imaging.answered_by(facts, p, "MR", "CT"))
+    if not open_pain:
+        answered = tuple(i for p in current for i in imaging.answered_by(facts, p, "MR", "CT"))
+        return NotApplicable("the spine was imaged after this pain began", (*dict.fromkeys(answered), *current))
+    because = (*open_pain, *cancer.any_cancer(facts)[:2], *imaging.pending_whole_spine_mri(facts))
+    text = KNOWLEDGE.card("imaging", cancer=cancer.name(facts))
+    return Recommend(
+        because=because,
+        says=Wording(text.indicator, text.summary, (*text.do, *proposals.spine_imaging_lines(facts)), text.why,
+                     text.why_not),
+        missing=_missing(facts, open_pain),
+        suggestions=proposals.spine_imaging(facts, "urgent", because),
+    )
+
+
+def back_pain(facts: Facts) -> tuple[Finding, ...]:
+    """Active pain of the back. Pain called only "neoplasm related" counts where a bone metastasis is on record."""
+    concepts = ["back_pain"]
+    if cancer.suspected_metastases(facts):
+        concepts += ["neoplasm_related_pain", "bone_pain"]
+    return facts.finding(*concepts)
+
+
+def _missing(facts: Facts, pain: tuple[Finding, ...]) -> tuple[str, ...]:
+    lines = ["neurological examination: a deficit makes this an emergency"]
+    if any(not p.when for p in pain):
+        lines.append("when the pain began: taken as current")
+    if not facts.knows("imaging studies"):
+        lines.append("whether the spine was imaged since: imaging studies are not fully available")
+    return tuple(lines)

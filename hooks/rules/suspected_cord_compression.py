@@ -1,0 +1,104 @@
+"""Cancer and a new neurological deficit: is the cord or cauda equina being compressed?"""
+
+from __future__ import annotations
+
+from hooks import knowledge, proposals
+from hooks.facts import Assessment, Facts, Finding, When
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend
+from hooks.questions import cancer, care, imaging, neurology
+
+KNOWLEDGE = knowledge.load(__name__)
+
+
+def decide(facts: Facts) -> Outcome:
+    """R25 A, R21, R32, E1, E3, E4, E13: past or present cancer and a deficit that began or was recorded lately.
+
+    Fires on partial data: an unknown onset counts as new, and imaging that is not known counts as not done.
+    """
+    window = KNOWLEDGE.value("new_deficit")
+    found = neurology.new_deficits(facts, window) + _new_compression(facts)
+    if not found:
+        old = neurology.deficits(facts) + neurology.suspected_compression(facts)
+        if old:
+            return NotApplicable("the deficit on record is neither new nor newly recorded", old)
+        return CannotTell(("whether there is a new neurological deficit",))
+    imaged = imaging.whole_spine_mri_since(facts, _start(found, facts))
+    if imaged:
+        return NotApplicable("a whole-spine MRI followed the start of the deficit", (*imaged, *found))
+    because = (*found, *cancer.any_cancer(facts)[:2], *imaging.pending_whole_spine_mri(facts))
+    return Recommend(
+        because=because,
+        says=_wording(facts, found),
+        missing=_missing(facts, found),
+        suggestions=(
+            *proposals.spine_imaging(facts, "stat", because),
+            *proposals.consult(facts, "consult_spine_neurosurgery", because, "stat"),
+        ),
+    )
+
+
+def _new_compression(facts: Facts) -> tuple[Finding, ...]:
+    window = KNOWLEDGE.value("new_deficit")
+    return tuple(
+        f for f in neurology.suspected_compression(facts)
+        if not f.when or f.when.maybe_within(window, facts.as_of)
+        or (f.recorded and f.recorded.maybe_within(window, facts.as_of))
+    )
+
+
+def _start(found: tuple[Finding | Assessment, ...], facts: Facts) -> When | None:
+    """When the newest of the deficits began; None if that is not known of any one, so that no MRI can answer for it."""
+    starts = [_began(one, facts) for one in found]
+    return care.newest(*starts) if all(starts) else None
+
+
+def _began(one: Finding | Assessment, facts: Facts) -> When | None:
+    if isinstance(one, Assessment):
+        return one.when
+    window = KNOWLEDGE.value("new_deficit")
+    old_onset = one.onset and not one.onset.maybe_within(window, facts.as_of)
+    return one.recorded if old_onset else one.when
+
+
+def _wording(facts: Facts, found: tuple[Finding | Assessment, ...]) -> knowledge.Wording:
+    variant = "comfort" if care.comfort_focused(facts) else "emergency"
+    text = KNOWLEDGE.card(variant, deficit=neurology.words(found), cancer=cancer.name(facts))
+    return knowledge.Wording(
+        indicator=text.indicator,
+        summary=text.summary,
+        do=(*text.do, *proposals.spine_imaging_lines(facts), *_steroid(facts, found), *_infection(facts)),
+        why=text.why,
+        why_not=text.why_not,
+    )
+
+
+def _steroid(facts: Facts, found: tuple[Finding | Assessment, ...]) -> tuple[str, ...]:
+    """E3. Advice for neurological signs only, held where tissue or infection must be thought of first; never an order."""
+    if all(isinstance(one, Finding) and one.concepts == {"radiculopathy"} for one in found):
+        return ()
+    if any("dexamethasone" in m.concepts and m.status == "active" for m in facts.medications):
+        return (KNOWLEDGE.text("steroid_running"),)
+    if facts.finding("infection_of_spine"):
+        return (KNOWLEDGE.text("steroid_infection"),)
+    sites = cancer.primary_sites(facts)
+    if not sites - {"primary_unknown"} or sites & cancer.HAEMATOLOGICAL:
+        return (KNOWLEDGE.text("steroid_tissue"),)
+    return (KNOWLEDGE.text("steroid"),)
+
+
+def _infection(facts: Facts) -> tuple[str, ...]:
+    """E13: spinal infection looks the same and is treated otherwise."""
+    return (KNOWLEDGE.text("infection"),) if facts.finding("infection_of_spine") else ()
+
+
+def _missing(facts: Facts, found: tuple[Finding | Assessment, ...]) -> tuple[str, ...]:
+    lines = []
+    if any(not one.when for one in found):
+        lines.append("when the deficit began: taken as new")
+    if not facts.knows("imaging studies"):
+        lines.append("whether the spine was imaged already: imaging studies are not fully available")
+    elif imaging.spine_studies(facts, "MR"):
+        newest = imaging.spine_studies(facts, "MR")[0]
+        when = newest.when.text if newest.when else "an unknown date"
+        lines.append(f"whether the MRI of {when} answers for this deficit: not the whole spine, or not after its start")
+    return tuple(lines)
