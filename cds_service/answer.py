@@ -1,4 +1,4 @@
-"""From a parsed call and the answers to its prefetch templates to the cards: one pure path, for HTTP and command line."""
+"""From a parsed call and the answers to its prefetch templates to cards: one pure path, for HTTP and command line."""
 
 from __future__ import annotations
 

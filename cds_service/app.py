@@ -22,6 +22,7 @@ from cds_service.hook_request import parse
 from cds_service.pages.reading import pages
 from cds_service.routes import EXTENSION, Service, hook_urls, json_response, status_urls
 from cds_service.tenants import LOOPBACK, Tenant
+from hooks import knowledge
 
 LOOPBACK_ORIGIN = r"^https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?$"
 FHIR_JSON = "application/fhir+json"
@@ -32,8 +33,9 @@ log = logging.getLogger("cds_service")
 def create_app(settings: Settings) -> Flask:
     """The application for one tenant. Raises SettingsError when a key file cannot be used."""
     app = Flask(__name__, template_folder="pages", static_folder="pages/static")
-    app.json.sort_keys = False
-    app.extensions[EXTENSION] = Service(settings, security.trust(settings.tenant), fhir_client.connect())
+    app.extensions[EXTENSION] = Service(
+        settings, knowledge.catalogue(), security.trust(settings.tenant), fhir_client.connect()
+    )
     for urls in (hook_urls, status_urls, pages):
         app.register_blueprint(urls)
     app.register_error_handler(ServiceError, refused)
@@ -71,8 +73,14 @@ def allow_browsers(app: Flask, tenant: Tenant) -> None:
     """CORS for the tenant's origins. Preflights carry no token, and flask-cors answers them before any route."""
     origins = [LOOPBACK_ORIGIN if one == LOOPBACK else one for one in tenant.cors.allowed_origins]
     if origins:
-        CORS(app, origins=origins, methods=["GET", "POST"], allow_headers=["authorization", "content-type"],
-             supports_credentials=False, max_age=600)
+        CORS(
+            app,
+            origins=origins,
+            methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type"],
+            supports_credentials=False,
+            max_age=600,
+        )
 
 
 def refused(error: ServiceError) -> Response:
@@ -90,8 +98,6 @@ def refused(error: ServiceError) -> Response:
 def refused_by_flask(error: HTTPException) -> Response:
     """What Flask refuses by itself (unknown URL, wrong method), in the same form. The URL is not repeated."""
     status = error.code or 500
-    if 300 <= status < 400:
-        return Response(error.get_response())
     outcome = operation_outcome(HTTP_CODES.get(status, "processing"), f"{error.name}.")
     response = json_response(outcome, status, mimetype=FHIR_JSON)
     allowed = getattr(error, "valid_methods", None)

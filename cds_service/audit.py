@@ -1,7 +1,8 @@
 """One JSON line on standard output for every call that was answered or refused. Never who the patient is.
 
-Written: when, which tenant and service, the call's own UUID, status, milliseconds, each rule's outcome, how many cards of
-which indicator, which prefetch keys were not to be had. Not written: ids of patients and users, names, tokens, texts.
+Written: when, which tenant and service, the call's own UUID, status, milliseconds, each rule's outcome, how many
+cards of which indicator, which prefetch keys were not to be had. Not written: ids of patients and users, names, tokens,
+texts.
 """
 
 from __future__ import annotations

@@ -69,7 +69,8 @@ def _lines(rule: Knowledge) -> Iterator[str]:
     yield from (f"Limit        {limit}" for limit in rule.limits)
     yield "\nThresholds"
     yield from (
-        f"  {name} = {one} [{one.source}]{f' - {one.note}' if one.note else ''}" for name, one in rule.thresholds.items()
+        f"  {name} = {one} [{one.source}]{f' - {one.note}' if one.note else ''}"
+        for name, one in rule.thresholds.items()
     )
     yield "\nCards"
     yield from (f"  {variant} ({text.indicator}): {text.summary}" for variant, text in rule.cards.items())

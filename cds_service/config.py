@@ -35,7 +35,7 @@ class Settings:
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
-    """Settings from variables such as SPINE_CDS_PORT. Raises SettingsError naming the variable or the tenant file's key."""
+    """Settings from variables such as SPINE_CDS_PORT. Raises SettingsError naming the variable or the tenant's key."""
     given = {name.removeprefix(PREFIX): value for name, value in environ.items() if name.startswith(PREFIX)}
     unknown = sorted(set(given) - set(DEFAULTS))
     if unknown:
@@ -74,6 +74,6 @@ def _public_base_url(given: str, tenant: Tenant, host: str, port: int) -> str:
     if tenant.tenant.public_base_url:
         return web_address(tenant.tenant.public_base_url, "tenant.public_base_url", http_allowed=tenant.is_sandbox)
     if not tenant.is_sandbox:
-        raise SettingsError("tenant.public_base_url: is needed unless environment = \"sandbox\"")
+        raise SettingsError('tenant.public_base_url: is needed unless environment = "sandbox"')
     reached = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
     return f"http://{f'[{reached}]' if ':' in reached else reached}:{port}"

@@ -69,7 +69,7 @@ def complete(
     if base is None:
         return {**answers, **_with_reason(answers, lacking, "and the FHIR server is not on this site's list")}
     if not request.access_token and not access.token_optional:
-        return {**answers, **_with_reason(answers, lacking, "and no access token for the FHIR server came with the call")}
+        return {**answers, **_with_reason(answers, lacking, "and no access token for the FHIR server came with it")}
     return {**answers, **_fetch_all(request, lacking, base, access, connections)}
 
 
@@ -103,26 +103,31 @@ def permitted(server: str, allowed: tuple[str, ...]) -> str | None:
 def _plain_address(address: str) -> tuple[str, str, int, str] | None:
     """(scheme, host, port, path) of a URL that can be read in one way only, else None.
 
-    Refused: user names, queries, fragments, percent signs, backslashes, spaces, dots as path steps, a dot after the host.
+    Refused: user names, queries, fragments, percent signs, backslashes, spaces, dots as path steps or after the host.
     """
     if re.search(r"[^\x21-\x7e]|[\\%@?#]", address):
         return None
     try:
         parts = urlsplit(address)
-        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+        port = {"https": 443, "http": 80}.get(parts.scheme, 0) if parts.port is None else parts.port
     except ValueError:
         return None
     host, path = parts.hostname or "", parts.path
     steps = path.split("/")
-    if not port or not host or host.endswith(".") or not PLAIN_PATH.fullmatch(path) or "." in steps or ".." in steps:
+    if not (port and host) or parts.scheme not in ("https", "http") or host.endswith("."):
+        return None
+    if not PLAIN_PATH.fullmatch(path) or "." in steps or ".." in steps:
         return None
     return parts.scheme, host, port, path.rstrip("/")
 
 
 def _with_reason(answers: Mapping[str, Answer], lacking: Mapping[str, str], why: str) -> dict[str, Answer]:
     """The same unavailable keys, with the reason why the FHIR server was not asked either."""
-    return {key: Unavailable(f"{answer.reason}, {why}") for key in lacking
-            if isinstance(answer := answers[key], Unavailable)}
+    return {
+        key: Unavailable(f"{answer.reason}, {why}")
+        for key in lacking
+        if isinstance(answer := answers[key], Unavailable)
+    }
 
 
 def expand(template: str, request: HookRequest) -> str | None:

@@ -1,4 +1,4 @@
-"""Reads the body of a CDS Hooks call: strict where the standard requires a field, blind to everything it does not name."""
+"""Reads the body of a CDS Hooks call: strict where the standard requires a field, blind to what it does not name."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Envelope(msgspec.Struct, gc=False):
     """The body's own fields, undecoded: each is then read by itself, so that an error can name it."""
 
     hook: msgspec.Raw = NOTHING
-    hookInstance: msgspec.Raw = NOTHING  # noqa: N815
-    fhirServer: msgspec.Raw = NOTHING  # noqa: N815
-    fhirAuthorization: msgspec.Raw = NOTHING  # noqa: N815
+    hookInstance: msgspec.Raw = NOTHING
+    fhirServer: msgspec.Raw = NOTHING
+    fhirAuthorization: msgspec.Raw = NOTHING
     context: msgspec.Raw = NOTHING
     prefetch: msgspec.Raw = NOTHING
 
@@ -34,10 +34,10 @@ class Envelope(msgspec.Struct, gc=False):
 class Context(msgspec.Struct, gc=False):
     """The context fields of the hooks that we serve."""
 
-    patientId: msgspec.Raw = NOTHING  # noqa: N815
-    userId: msgspec.Raw = NOTHING  # noqa: N815
-    encounterId: msgspec.Raw = NOTHING  # noqa: N815
-    draftOrders: msgspec.Raw = NOTHING  # noqa: N815
+    patientId: msgspec.Raw = NOTHING
+    userId: msgspec.Raw = NOTHING
+    encounterId: msgspec.Raw = NOTHING
+    draftOrders: msgspec.Raw = NOTHING
     selections: msgspec.Raw = NOTHING
 
 
@@ -54,7 +54,7 @@ class Authorization(msgspec.Struct, gc=False):
 class DraftOrders(msgspec.Struct, gc=False):
     """The draft orders' Bundle. Bundle.type is not asked for: real clients leave it out."""
 
-    resourceType: str = ""  # noqa: N815
+    resourceType: str = ""
     entry: list[msgspec.Raw] = []
 
 
@@ -67,7 +67,7 @@ class DraftEntry(msgspec.Struct, gc=False):
 class DraftOrder(msgspec.Struct, gc=False):
     """As much of an order as names it."""
 
-    resourceType: str  # noqa: N815
+    resourceType: str
     id: str
 
 
@@ -88,7 +88,8 @@ class HookRequest:
 
 
 Read = TypeVar("Read")
-_envelope, _context, _authorization = (msgspec.json.Decoder(kind) for kind in (Envelope, Context, Authorization))
+_envelope, _context = msgspec.json.Decoder(Envelope), msgspec.json.Decoder(Context)
+_authorization = msgspec.json.Decoder(Authorization)
 _text, _integer = msgspec.json.Decoder(str), msgspec.json.Decoder(int)
 _texts, _object = msgspec.json.Decoder(list[str]), msgspec.json.Decoder(dict[str, msgspec.Raw])
 _draft_orders, _draft_entry = msgspec.json.Decoder(DraftOrders), msgspec.json.Decoder(DraftEntry)

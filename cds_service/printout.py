@@ -38,7 +38,8 @@ def decisions_text(decisions: Iterable[Decision], tenant: Tenant) -> str:
     """A line for every rule: what it said, and why, or why not."""
     rows = [(one.rule, _outcome(one, tenant), _reason(one.as_dict())) for one in decisions]
     first, second = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
-    return "\n".join(f"{rule:<{first}}  {outcome:<{second}}  {_plain(reason)}".rstrip() for rule, outcome, reason in rows)
+    lines = (f"{rule:<{first}}  {outcome:<{second}}  {_plain(reason)}" for rule, outcome, reason in rows)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _outcome(decision: Decision, tenant: Tenant) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -18,7 +19,7 @@ from cds_service.fhir_client import Connections, FhirAccess
 from cds_service.hook_request import parse
 from cds_service.security import Trust
 from cds_service.tenants import Tenant
-from hooks import knowledge
+from hooks.knowledge import Knowledge
 
 hook_urls = Blueprint("hook", __name__)
 status_urls = Blueprint("status", __name__)
@@ -27,9 +28,10 @@ EXTENSION = "spine_cds"  # under which the running service hangs on the Flask ap
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What one process holds to answer calls: settings, whom it trusts, its connections to FHIR servers."""
+    """What one process holds to answer calls: settings, the signed knowledge, whom it trusts, its connections."""
 
     settings: Settings
+    rules: Mapping[str, Knowledge]
     trust: Trust
     connections: Connections
 
@@ -90,9 +92,7 @@ def call(service_id: str) -> Response:
     access = fhir_access(settings.tenant, settings.max_body_bytes)
     answers = fhir_client.complete(hook_request, service.prefetch, access, here().connections)
     try:
-        answered = answer(
-            service, hook_request, answers, settings.tenant, settings.public_base_url, date.today(), raw
-        )
+        answered = answer(service, hook_request, answers, settings.tenant, settings.public_base_url, date.today(), raw)
     except NeededDataMissing as error:
         g.audit.unavailable = dict(error.lacking)
         raise
@@ -114,11 +114,11 @@ def live() -> Response:
 @status_urls.get("/health/ready")
 def ready() -> Response:
     """Knowledge and keys were read before the first call could arrive, so an answer at all means ready."""
-    return json_response({"status": "ready", "rules": len(knowledge.catalogue())})
+    return json_response({"status": "ready", "rules": len(here().rules)})
 
 
 @status_urls.get("/version")
 def version() -> Response:
     """Which software and which version of each rule's knowledge."""
-    rules = {name: rule.version for name, rule in knowledge.catalogue().items()}
+    rules = {name: rule.version for name, rule in here().rules.items()}
     return json_response({"software": __version__, "cdsHooks": services.CDS_HOOKS_VERSION, "rules": rules})

@@ -8,10 +8,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
+from granian.server.common import AbstractServer
 
 from cds_service.config import PREFIX, Settings
 from cds_service.tenants import SettingsError
@@ -59,7 +61,7 @@ def _check_address(host: str, port: int) -> None:
         raise SettingsError(f"{PREFIX}PORT: port {port} on {host} {why}") from error
 
 
-def _post_example(settings: Settings, server: Server) -> None:
+def _post_example(settings: Settings, server: AbstractServer[Any]) -> None:
     """Another process, because this one is about to fork its workers; ended with the server, not by Ctrl-C itself."""
     command = [sys.executable, "-m", "cds_service.cli", "example", f"http://127.0.0.1:{settings.port}"]
     poster = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own command line, no shell

@@ -144,7 +144,7 @@ def _plain(message: str) -> str:
 def _check(tenant: Tenant) -> None:
     """Refuses what each key alone allows but the whole contradicts."""
     if not tenant.issuer and not tenant.is_sandbox:
-        raise SettingsError('issuer: without one, callers are not authenticated; only environment = "sandbox" allows that')
+        raise SettingsError('issuer: without one callers are not authenticated; only environment = "sandbox" allows it')
     names = [issuer.iss for issuer in tenant.issuer]
     for position, issuer in enumerate(tenant.issuer):
         _check_issuer(issuer, f"issuer[{position}]")

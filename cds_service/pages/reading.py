@@ -8,7 +8,6 @@ from werkzeug.exceptions import NotFound
 from cds_service import __version__, services
 from cds_service.catalogue import as_dict
 from cds_service.routes import here, json_response
-from hooks import knowledge
 
 pages = Blueprint("pages", __name__)
 POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -38,7 +37,7 @@ def start() -> str:
 @pages.get("/rules")
 def all_rules() -> Response:
     """The rule catalogue."""
-    rules = knowledge.catalogue()
+    rules = here().rules
     modes = {name: here().settings.tenant.mode(name) for name in rules}
     if _wants_json():
         return json_response({"rules": [{**as_dict(rule), "mode": modes[name]} for name, rule in rules.items()]})
@@ -48,7 +47,7 @@ def all_rules() -> Response:
 @pages.get("/rules/<name>")
 def one_rule(name: str) -> Response:
     """All that is signed for one rule."""
-    rule = knowledge.catalogue().get(name)
+    rule = here().rules.get(name)
     if rule is None:
         raise NotFound
     mode = here().settings.tenant.mode(name)

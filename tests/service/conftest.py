@@ -1,0 +1,168 @@
+"""A real server process, and a real small FHIR server for it to ask. Nothing of ours is replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from cds_service import examples
+
+HOOK_OF = {"spine-patient-view": "patient_view", "spine-order-select": "order_select", "spine-order-sign": "order_sign"}
+ROOT = Path(__file__).parents[2]
+
+
+def call_body(service: str = "spine-patient-view") -> dict[str, Any]:
+    """A valid call of a service, to be changed freely: the bundled example, dated today."""
+    body: dict[str, Any] = json.loads(examples.read(HOOK_OF[service], date.today()))
+    return body
+
+
+def free_port() -> int:
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        port: int = trial.getsockname()[1]
+        return port
+
+
+@dataclass
+class RunningServer:
+    """A `cds-service serve` process, and what it has written so far."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    stdout: Path
+    stderr: Path
+
+    def post(self, body: Any, service: str = "spine-patient-view", **options: Any) -> requests.Response:
+        if "data" not in options:
+            options["json"] = body
+        return requests.post(f"{self.url}/cds-services/{service}", timeout=30, **options)
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return requests.get(self.url + path, timeout=10, **options)
+
+    def audit_lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.stdout.read_text().splitlines() if line.startswith("{")]
+
+    def written(self) -> str:
+        return self.stdout.read_text() + self.stderr.read_text()
+
+
+@contextmanager
+def serving(folder: Path, *options: str, **variables: str) -> Iterator[RunningServer]:
+    """Starts a server on a free port, waits until it is ready, ends it as Ctrl-C would and expects a clean end."""
+    port = free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    out, err = folder / "stdout.txt", folder / "stderr.txt"
+    command = [sys.executable, "-m", "cds_service.cli", "serve", "--port", str(port), *options]
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=stdout, stderr=stderr, env={**os.environ, **variables}, start_new_session=True
+        )
+        server = RunningServer(f"http://127.0.0.1:{port}", process, out, err)
+        try:
+            wait_until_ready(server)
+            yield server
+        finally:
+            process.send_signal(signal.SIGINT)
+            code = process.wait(timeout=30)
+    assert code == 0, server.written()
+    assert "Traceback" not in server.written()
+
+
+def wait_until_ready(server: RunningServer) -> None:
+    give_up = time.monotonic() + 60
+    while time.monotonic() < give_up and server.process.poll() is None:
+        try:
+            if server.get("/health/ready").status_code == 200:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.05)
+    raise AssertionError(f"the server did not become ready:\n{server.written()}")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """The sandbox tenant, served for the whole test run."""
+    with serving(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+Reply = tuple[int, dict[str, str], bytes]
+
+
+@dataclass
+class FhirServer:
+    """A FHIR server for tests: `replies` maps the first path step to a reply or to a function that writes one."""
+
+    url: str
+    replies: dict[str, Reply | Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
+    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    def answer(self, kind: str, resource: Any, status: int = 200) -> None:
+        self.replies[kind] = (status, {"Content-Type": "application/fhir+json"}, json.dumps(resource).encode())
+
+    def answer_all(self, prefetch: dict[str, Any], templates: dict[str, str]) -> None:
+        """Answers every template's resource type with what the prefetch of an example holds under its key."""
+        for key, template in templates.items():
+            self.answer(template.partition("?")[0].partition("/")[0], prefetch[key])
+
+
+@pytest.fixture
+def fhir_server() -> Iterator[FhirServer]:
+    yield from _fhir_server()
+
+
+@pytest.fixture
+def other_server() -> Iterator[FhirServer]:
+    """A second one, that must not be asked."""
+    yield from _fhir_server()
+
+
+def _fhir_server() -> Iterator[FhirServer]:
+    stub = FhirServer("")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            stub.asked.append((self.path, dict(self.headers)))
+            kind = self.path.removeprefix("/fhir/").partition("?")[0].partition("/")[0]
+            reply = stub.replies.get(kind, (404, {"Content-Type": "application/fhir+json"}, b"{}"))
+            if callable(reply):
+                reply(self)
+                return
+            status, headers, content = reply
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(content))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            """Silent: the tests read what was asked from `asked`."""
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    httpd.daemon_threads = True
+    httpd.block_on_close = False
+    stub.url = f"http://127.0.0.1:{httpd.server_port}/fhir"
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield stub
+    httpd.shutdown()
+    thread.join()
+    httpd.server_close()

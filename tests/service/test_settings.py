@@ -1,0 +1,150 @@
+"""Settings: what is unknown, of the wrong type or contradictory stops start-up, with the name of the key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cds_service import config
+from cds_service.tenants import SettingsError, load_tenant, read_tenant
+
+DEPLOY = Path(__file__).parents[2] / "deploy" / "tenants"
+SANDBOX = 'environment = "sandbox"\n[tenant]\nname = "here"\n'
+ISSUER = (
+    '[tenant]\nname = "here"\npublic_base_url = "https://cds.example.org"\n'
+    '[[issuer]]\niss = "https://ehr.example.org"\njwks_file = "keys.json"\nalgorithms = ["ES384"]\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("", "tenant"),
+        ("[tenant", "not TOML"),
+        ("[tenant]\nname = 5\n", "tenant.name"),
+        ('[tenant]\nname = "a b"\n', "tenant.name"),
+        (SANDBOX + 'nome = "x"\n', "nome"),
+        (SANDBOX + "[fihr]\n", "fihr"),
+        (SANDBOX + "[fhir]\ntimeout = 2\n", "timeout"),
+        (SANDBOX + '[fhir]\ntimeout_seconds = "2"\n', "fhir.timeout_seconds"),
+        (SANDBOX + "[fhir]\ntimeout_seconds = 0\n", "fhir.timeout_seconds"),
+        (SANDBOX + '[fhir]\nallowed_servers = ["http://ehr.example.org/fhir"]\n', r"fhir.allowed_servers\[0\]"),
+        (SANDBOX + '[fhir]\nallowed_servers = ["ehr.example.org"]\n', r"fhir.allowed_servers\[0\]"),
+        (SANDBOX + '[fhir]\nallowed_servers = ["https://a@ehr.example.org"]\n', r"fhir.allowed_servers\[0\]"),
+        (SANDBOX + '[fhir]\nallowed_servers = ["https://ehr.example.org:99999"]\n', r"fhir.allowed_servers\[0\]"),
+        (SANDBOX + '[client]\nprofile = "cerner"\n', "client.profile"),
+        (SANDBOX + "[client]\nmax_cards = 0\n", "client.max_cards"),
+        (SANDBOX + '[client]\nsmart_links = "yes"\n', "client.smart_links"),
+        (SANDBOX + '[rules]\ndefault = "on"\n', "rules"),
+        (SANDBOX + '[rules]\nno_such_rule = "off"\n', "rules.no_such_rule"),
+        (SANDBOX + '[codes]\nconcept_maps = ["local.json"]\n', "codes.concept_maps"),
+        (SANDBOX + '[cors]\nallowed_origins = ["*"]\n', r"cors.allowed_origins\[0\]"),
+        (SANDBOX + '[cors]\nallowed_origins = ["https://ehr.example.org/path"]\n', r"cors.allowed_origins\[0\]"),
+        ('environment = "test"\n[tenant]\nname = "here"\n', "environment"),
+        ('folder = "/"\n' + SANDBOX, "folder"),
+        ('[tenant]\nname = "here"\npublic_base_url = "https://cds.example.org"\n', "issuer"),
+        (ISSUER + '[fhir]\nallowed_servers = ["http://127.0.0.1/fhir"]\n', r"fhir.allowed_servers\[0\]"),
+        (ISSUER + '[fhir]\nallowed_servers = ["loopback"]\n', r"fhir.allowed_servers\[0\]"),
+        (ISSUER + '[cors]\nallowed_origins = ["loopback"]\n', r"cors.allowed_origins\[0\]"),
+        (ISSUER.replace("ES384", "HS256"), r"issuer\[0\].algorithms"),
+        (ISSUER.replace("ES384", "none"), r"issuer\[0\].algorithms"),
+        (ISSUER.replace('["ES384"]', "[]"), "issuer"),
+        (ISSUER.replace('jwks_file = "keys.json"', 'jwks_url = "https://ehr.example.org/k"'), r"issuer\[0\].jwks_url"),
+        (ISSUER.replace('jwks_file = "keys.json"\n', ""), r"issuer\[0\].jwks_file"),
+        (ISSUER + ISSUER.partition("[[")[1] + ISSUER.partition("[[")[2], r"issuer\[0\].iss"),
+    ],
+)
+def test_a_tenant_file_that_stops_start_up(text: str, key: str) -> None:
+    with pytest.raises(SettingsError, match=key):
+        read_tenant(text, "")
+
+
+@pytest.mark.parametrize("name", ["standard", "epic", "oracle-health"])
+def test_example_tenants_are_valid(name: str) -> None:
+    tenant = load_tenant(DEPLOY / f"{name}.toml")
+    assert tenant.client.profile == name
+    assert not tenant.is_sandbox
+
+
+def test_profiles_are_presets_that_a_key_overrides() -> None:
+    epic = load_tenant(DEPLOY / "epic.toml").client
+    assert [epic.setting(key) for key in ("one_action_per_suggestion", "smart_links", "max_cards")] == [True, False, 3]
+    assert load_tenant(DEPLOY / "standard.toml").client.setting("max_cards") == 5
+
+
+def test_rule_modes() -> None:
+    tenant = load_tenant(DEPLOY / "standard.toml")
+    assert (tenant.mode("suspected_cord_compression"), tenant.mode("spinal_instability")) == ("live", "shadow")
+    assert load_tenant(None).mode("spinal_instability") == "live"
+
+
+def test_the_default_tenant_is_a_sandbox_on_loopback() -> None:
+    tenant = load_tenant(None)
+    assert (tenant.is_sandbox, tenant.issuer) == (True, [])
+    assert (tenant.fhir.allowed_servers, tenant.cors.allowed_origins) == (["loopback"], ["loopback"])
+
+
+@pytest.mark.parametrize(
+    ("variables", "key"),
+    [
+        ({"SPINE_CDS_PROT": "8080"}, "SPINE_CDS_PROT"),
+        ({"SPINE_CDS_PORT": "eighty"}, "SPINE_CDS_PORT"),
+        ({"SPINE_CDS_PORT": "65536"}, "SPINE_CDS_PORT"),
+        ({"SPINE_CDS_WORKERS": "0"}, "SPINE_CDS_WORKERS"),
+        ({"SPINE_CDS_MAX_BODY_BYTES": "1"}, "SPINE_CDS_MAX_BODY_BYTES"),
+        ({"SPINE_CDS_LOG_LEVEL": "loud"}, "SPINE_CDS_LOG_LEVEL"),
+        ({"SPINE_CDS_PUBLIC_BASE_URL": "http://cds.example.org"}, "SPINE_CDS_PUBLIC_BASE_URL"),
+        ({"SPINE_CDS_TENANT": "/nowhere/tenant.toml"}, "tenant.toml"),
+    ],
+)
+def test_a_variable_that_stops_start_up(variables: dict[str, str], key: str) -> None:
+    with pytest.raises(SettingsError, match=key):
+        config.from_environment(variables)
+
+
+def test_production_needs_its_public_address(tmp_path: Path) -> None:
+    (tmp_path / "tenant.toml").write_text(ISSUER.replace('public_base_url = "https://cds.example.org"\n', ""))
+    with pytest.raises(SettingsError, match=r"tenant\.public_base_url"):
+        config.from_environment({"SPINE_CDS_TENANT": str(tmp_path / "tenant.toml")})
+
+
+@pytest.mark.parametrize(
+    ("variables", "url"),
+    [
+        ({}, "http://127.0.0.1:8080"),
+        ({"SPINE_CDS_HOST": "0.0.0.0", "SPINE_CDS_PORT": "9000"}, "http://127.0.0.1:9000"),
+        ({"SPINE_CDS_HOST": "::1"}, "http://[::1]:8080"),
+        ({"SPINE_CDS_PUBLIC_BASE_URL": "https://cds.example.org/spine/"}, "https://cds.example.org/spine"),
+    ],
+)
+def test_the_public_address_of_a_sandbox(variables: dict[str, str], url: str) -> None:
+    assert config.from_environment({**variables, "HOME": "ignored"}).public_base_url == url
+
+
+def test_every_setting_is_documented() -> None:
+    manual = (DEPLOY.parent / "README.md").read_text()
+    for name in config.DEFAULTS:
+        assert f"`{config.PREFIX}{name}`" in manual
+    for key in (
+        "environment",
+        "name",
+        "public_base_url",
+        "max_token_seconds",
+        "clock_skew_seconds",
+        "iss",
+        "jwks_file",
+        "jwks_url",
+        "algorithms",
+        "audience",
+        "allowed_servers",
+        "timeout_seconds",
+        "profile",
+        "one_action_per_suggestion",
+        "smart_links",
+        "max_cards",
+        "default",
+        "concept_maps",
+        "allowed_origins",
+    ):
+        assert f"`{key}`" in manual
