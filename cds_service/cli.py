@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluating = commands.add_parser("evaluate", help="answer one hook request from a file; asks no FHIR server")
     evaluating.add_argument("request", metavar="REQUEST.json", type=Path)
     evaluating.add_argument("--tenant", metavar="FILE", type=Path)
-    evaluating.add_argument("--as-of", metavar="YYYY-MM-DD", type=date.fromisoformat, help="day of evaluation; today")
+    evaluating.add_argument("--as-of", metavar="YYYY-MM-DD", help="day of evaluation; today")
     evaluating.add_argument("--format", choices=("text", "json"), default="text")
     evaluating.set_defaults(run=_evaluate)
 
@@ -88,12 +88,19 @@ def _serve(parsed: argparse.Namespace) -> None:
 
 def _evaluate(parsed: argparse.Namespace) -> None:
     tenant = load_tenant(parsed.tenant)
-    answered = evaluate(parsed.request.read_bytes(), tenant, parsed.as_of or date.today())
+    answered = evaluate(parsed.request.read_bytes(), tenant, _day(parsed.as_of))
     if parsed.format == "json":
         print(msgspec.json.format(msgspec.json.encode(_as_dict(answered)), indent=2).decode())
         return
     print(printout.cards_text(answered.cards))
     print(f"\nEvery rule\n\n{printout.decisions_text(answered.decisions, tenant)}")
+
+
+def _day(text: str | None) -> date:
+    try:
+        return date.today() if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise SettingsError("--as-of must be a day, written as YYYY-MM-DD") from error
 
 
 def evaluate(body: bytes, tenant: Tenant, as_of: date) -> Answered:

@@ -42,7 +42,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         raise SettingsError(f"{PREFIX}{unknown[0]}: there is no such setting; known are {', '.join(DEFAULTS)}")
     values = {**DEFAULTS, **given}
     tenant = load_tenant(Path(values["TENANT"]) if values["TENANT"] else None)
-    host, port = values["HOST"], _whole_number(values, "PORT", 0, 65535)
+    host, port = values["HOST"], _whole_number(values, "PORT", 1, 65535)
     return Settings(
         tenant=tenant,
         host=host,
@@ -75,5 +75,10 @@ def _public_base_url(given: str, tenant: Tenant, host: str, port: int) -> str:
         return web_address(tenant.tenant.public_base_url, "tenant.public_base_url", http_allowed=tenant.is_sandbox)
     if not tenant.is_sandbox:
         raise SettingsError('tenant.public_base_url: is needed unless environment = "sandbox"')
+    return listening_at(host, port)
+
+
+def listening_at(host: str, port: int) -> str:
+    """Where a server on this machine is reached from this machine."""
     reached = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
     return f"http://{f'[{reached}]' if ':' in reached else reached}:{port}"

@@ -15,6 +15,7 @@ from granian.log import LogLevels
 from granian.server import Server
 from granian.server.common import AbstractServer
 
+from cds_service import config
 from cds_service.config import PREFIX, Settings
 from cds_service.tenants import SettingsError
 
@@ -40,6 +41,7 @@ def serve(settings: Settings, environment: Mapping[str, str], example: bool) -> 
         websockets=False,
         log_level=LogLevels.warning,
         workers_kill_timeout=10,
+        respawn_failed_workers=True,  # granian still gives up on one that fails again at once
     )
     print(f"Serving tenant {settings.tenant.tenant.name} on {settings.public_base_url}", file=sys.stderr, flush=True)
     if not settings.tenant.issuer:
@@ -63,6 +65,6 @@ def _check_address(host: str, port: int) -> None:
 
 def _post_example(settings: Settings, server: AbstractServer[Any]) -> None:
     """Another process, because this one is about to fork its workers; ended with the server, not by Ctrl-C itself."""
-    command = [sys.executable, "-m", "cds_service.cli", "example", f"http://127.0.0.1:{settings.port}"]
+    command = [sys.executable, "-m", "cds_service.cli", "example", config.listening_at(settings.host, settings.port)]
     poster = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own command line, no shell
     server.on_shutdown(poster.terminate)

@@ -106,6 +106,10 @@ def test_a_file_or_tenant_that_is_not_there() -> None:
     assert "nowhere.toml" in refusal(run("evaluate", str(EXAMPLES / "order_sign.json"), "--tenant", "/nowhere.toml"))
 
 
+def test_a_day_that_is_none() -> None:
+    assert "--as-of" in refusal(run("evaluate", str(EXAMPLES / "order_sign.json"), "--as-of", "yesterday"))
+
+
 def test_rules() -> None:
     listed = run("rules").stdout.splitlines()
     assert listed[0].startswith("suspected_cord_compression")

@@ -91,6 +91,7 @@ def test_the_default_tenant_is_a_sandbox_on_loopback() -> None:
         ({"SPINE_CDS_PROT": "8080"}, "SPINE_CDS_PROT"),
         ({"SPINE_CDS_PORT": "eighty"}, "SPINE_CDS_PORT"),
         ({"SPINE_CDS_PORT": "65536"}, "SPINE_CDS_PORT"),
+        ({"SPINE_CDS_PORT": "0"}, "SPINE_CDS_PORT"),
         ({"SPINE_CDS_WORKERS": "0"}, "SPINE_CDS_WORKERS"),
         ({"SPINE_CDS_MAX_BODY_BYTES": "1"}, "SPINE_CDS_MAX_BODY_BYTES"),
         ({"SPINE_CDS_LOG_LEVEL": "loud"}, "SPINE_CDS_LOG_LEVEL"),
