@@ -57,7 +57,7 @@ def why_unusable(raw: bytes | msgspec.Raw) -> str | None:
         bundle = _BUNDLE.decode(raw)
     except NOT_JSON:
         return None  # a Bundle with a damaged part is read entry by entry
-    entries = [entry for entry in bundle.entry or () if entry.resource is not None]
+    entries = [entry for entry in bundle.entry or () if bytes(entry.resource) != b"null"]
     outcomes = [entry for entry in entries if resource_type(entry.resource) == "OperationOutcome"]
     if not outcomes or len(outcomes) < len(entries):
         return None

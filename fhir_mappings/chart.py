@@ -154,7 +154,7 @@ class _Reader:
         before = len(self.entries)
         partial = any(link.relation == "next" for link in bundle.link or ())
         for entry in bundle.entry or ():
-            if entry.resource is None:
+            if bytes(entry.resource) == b"null":
                 continue
             self.entries.append((key, entry.fullUrl, entry.resource))
         found = len(self.entries) > before

@@ -175,7 +175,7 @@ class Procedure(Resource, tag="Procedure"):
 
 class Entry(Struct, gc=False):
     fullUrl: str | None = None
-    resource: Raw | None = None
+    resource: Raw = Raw(b"null")  # Raw takes no union with None
 
 
 class Link(Struct, gc=False):
@@ -193,8 +193,6 @@ class Bundle(Struct, gc=False):
 class RawBundle(Struct, gc=False):
     """The same, for a Bundle with a damaged entry."""
 
-    total: Raw | None = None
-    link: Raw | None = None
     entry: list[Raw] | None = None
 
 

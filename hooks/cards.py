@@ -55,13 +55,14 @@ def build(decisions: Iterable[Decision], facts: Facts, to_fhir: ToFhir, client: 
         for d in decisions if isinstance(d.outcome, Recommend)
     )
     room = client.max_cards
-    closing = closing_card.build(decisions, facts, cut=())
+    closing = closing_card.build(decisions, facts, groups)
     if len(groups) + (closing is not None) > room:
         shown, cut = groups[: max(room - 1, 1)], groups[max(room - 1, 1):]
-        closing = closing_card.build(decisions, facts, cut=tuple(s for group in cut for s in group))
+        closing = closing_card.build(decisions, facts, shown, cut)
     else:
         shown = groups
-    cards = [_card(group, facts, to_fhir, client) for group in shown]
+    offered: set[str] = set()  # an order that one card offers is not offered again on a later one
+    cards = [_card(group, facts, to_fhir, client, offered) for group in shown]
     cards += [closing] if closing else []
     for number, card in enumerate(cards):
         _identify(card, seed, number)
@@ -69,19 +70,30 @@ def build(decisions: Iterable[Decision], facts: Facts, to_fhir: ToFhir, client: 
 
 
 def _groups(spoken: Iterable[Spoken]) -> list[list[Spoken]]:
-    """Rules that share a card: all critical ones, and those whose knowledge names the same group."""
+    """Rules that share a card: those whose knowledge names the same group, and all groups that hold a critical rule."""
     groups: dict[str, list[Spoken]] = {}
     for one in spoken:
-        critical = one.outcome.says.indicator == "critical"
-        key = "critical" if critical else one.knowledge.group or one.knowledge.rule
-        groups.setdefault(key, []).append(one)
-    for group in groups.values():
-        group.sort(key=lambda one: -INDICATORS.index(one.outcome.says.indicator))  # stable: precedence within
-    # The emergency leads, then the order of precedence in which the rules were asked.
-    return sorted(groups.values(), key=lambda group: group[0].outcome.says.indicator != "critical")
+        groups.setdefault(one.knowledge.group or one.knowledge.rule, []).append(one)
+    critical = [one for group in groups.values() if _urgency(group) == _CRITICAL for one in group]
+    others = [group for group in groups.values() if _urgency(group) != _CRITICAL]
+    merged = [critical, *others] if critical else others
+    for group in merged:
+        group.sort(key=lambda one: -_rank(one))  # stable: the order of precedence stays within one urgency
+    return merged
 
 
-def _card(group: list[Spoken], facts: Facts, to_fhir: ToFhir, client: Client) -> Card:
+def _rank(one: Spoken) -> int:
+    return INDICATORS.index(one.outcome.says.indicator)
+
+
+def _urgency(group: list[Spoken]) -> int:
+    return max(_rank(one) for one in group)
+
+
+_CRITICAL = INDICATORS.index("critical")
+
+
+def _card(group: list[Spoken], facts: Facts, to_fhir: ToFhir, client: Client, offered: set[str]) -> Card:
     lead = group[0]
     card: Card = {
         "summary": shorten(lead.outcome.says.summary),
@@ -91,7 +103,7 @@ def _card(group: list[Spoken], facts: Facts, to_fhir: ToFhir, client: Client) ->
         "extension": {RULES_EXTENSION: [_rule_entry(one) for one in group]},
         "overrideReasons": _override_reasons(group),
     }
-    suggestions = _suggestions(group, to_fhir, client)
+    suggestions = _suggestions(group, to_fhir, client, offered)
     if suggestions:
         card["suggestions"] = suggestions
         card["selectionBehavior"] = client.selection_behavior
@@ -141,22 +153,30 @@ def _override_reasons(group: list[Spoken]) -> list[dict[str, str]]:
     return [{"code": code, "system": OVERRIDE_SYSTEM, "display": OVERRIDE_WORDS[code]} for code in codes]
 
 
-def _suggestions(group: list[Spoken], to_fhir: ToFhir, client: Client) -> list[dict[str, object]]:
-    """Each distinct suggestion once. An order that could not be made valid is left out; the text still says what to do."""
-    distinct: dict[str, Suggestion] = {}
+def _suggestions(group: list[Spoken], to_fhir: ToFhir, client: Client, offered: set[str]) -> list[dict[str, object]]:
+    """Each distinct suggestion once; only the leading rule's may come preselected.
+
+    An order that could not be made valid is left out; the text still says what to do.
+    """
+    built: list[dict[str, object]] = []
     for one in group:
         for suggestion in one.outcome.suggestions:
-            distinct.setdefault(suggestion.label, suggestion)
-    built: list[dict[str, object]] = []
-    for suggestion in distinct.values():
-        actions = _actions(suggestion, to_fhir)
-        if not actions:
-            continue
-        if client.one_action_per_suggestion and len(actions) > 1:
-            built += [_suggestion(str(action["description"]), [action], suggestion.recommended) for action in actions]
-        else:
-            built.append(_suggestion(suggestion.label, actions, suggestion.recommended))
+            actions = _actions(suggestion, to_fhir) if _new(suggestion, offered) else []
+            recommended = suggestion.recommended and one is group[0]
+            if client.one_action_per_suggestion and len(actions) > 1:
+                built += [_suggestion(str(action["description"]), [action], recommended) for action in actions]
+            elif actions:
+                built.append(_suggestion(suggestion.label, actions, recommended))
     return built
+
+
+def _new(suggestion: Suggestion, offered: set[str]) -> bool:
+    """Offers something that no earlier suggestion of this answer offers."""
+    wanted = {order.concept + (f" {order.dose.milligrams}" if order.dose else "") for order in suggestion.create}
+    wanted |= {f"delete {reference}" for reference in suggestion.delete} if not wanted else set()
+    fresh = not wanted <= offered
+    offered |= wanted
+    return fresh
 
 
 def _suggestion(label: str, actions: list[dict[str, object]], recommended: bool) -> dict[str, object]:

@@ -19,15 +19,22 @@ LABEL = "Open spine metastasis decision support"
 TOPIC = {"system": "urn:spine-cds:card-topic", "code": "notAssessed", "display": "Not assessed"}
 
 
-def build(decisions: Sequence[Decision], facts: Facts, cut: Sequence[Spoken]) -> dict[str, object] | None:
+def build(
+    decisions: Sequence[Decision],
+    facts: Facts,
+    shown: Sequence[Sequence[Spoken]],
+    cut: Sequence[Sequence[Spoken]] = (),
+) -> dict[str, object] | None:
     """The card, without uuid; None when everything that matters could be assessed and shown."""
+    said = {line for group in shown for one in group for line in one.outcome.missing}
     failed = [d for d in decisions if isinstance(d.outcome, Failed)]
-    asked = [d for d in decisions if isinstance(d.outcome, CannotTell) and d.outcome.ask]
+    asked = [d for d in decisions if isinstance(d.outcome, CannotTell) and d.outcome.ask and set(d.outcome.missing) - said]
     child = bool(scope.is_child(facts) and cancer.any_cancer(facts) and not facts.patient.deceased)
     unknown = undelivered(facts) if scope.in_scope(facts) or _conditions_in_doubt(facts) else []
+    omitted = [one for group in cut for one in group]
     if child:
-        asked, unknown, cut = [], [], ()
-    if not (failed or asked or child or unknown or cut):
+        asked, unknown, omitted = [], [], []
+    if not (failed or asked or child or unknown or omitted):
         return None
     lines = [f"{_title(d)}: {'; '.join(d.outcome.missing)}" for d in asked if isinstance(d.outcome, CannotTell)]
     detail = [
@@ -35,17 +42,17 @@ def build(decisions: Sequence[Decision], facts: Facts, cut: Sequence[Spoken]) ->
         section("To assess, please record", lines),
         section("Failed on our side, not assessed", (_title(d) for d in failed)),
         section("Data that did not reach this service", unknown),
-        section("Not shown for lack of room", (one.outcome.says.summary for one in cut)),
+        section("Not shown for lack of room", (one.outcome.says.summary for one in omitted)),
         "This is no all-clear: what is not recorded is not known.",
     ]
     card: dict[str, object] = {
-        "summary": _summary(len(failed), len(asked), bool(unknown), len(cut), child),
+        "summary": _summary(len(failed), len(asked), bool(unknown), len(omitted), child),
         "indicator": "warning" if failed else "info",
         "detail": "\n\n".join(part for part in detail if part),
         "source": {"label": LABEL, "topic": TOPIC},
     }
     rules = [_entry(d.rule, d.version) for d in (*failed, *asked)]
-    rules += [{**_entry(one.knowledge.rule, one.version), "cut": True} for one in cut]
+    rules += [{**_entry(one.knowledge.rule, one.version), "cut": True} for one in omitted]
     if rules:
         card["extension"] = {RULES_EXTENSION: rules}
     return card

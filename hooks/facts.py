@@ -213,6 +213,10 @@ class Facts:
         wanted = frozenset(concepts)
         return tuple(m for m in self.medications if m.selected and m.concepts & wanted)
 
+    def ordering(self) -> bool:
+        """Is this call about orders being placed, and not about a chart being opened?"""
+        return any(o.draft for o in self.orders) or any(m.draft for m in self.medications)
+
     def knows(self, kind: str) -> bool:
         """Was this kind of data delivered in full ("conditions", "imaging", "medication requests", ...)?"""
         return kind not in self.unavailable and kind not in self.incomplete

@@ -28,12 +28,16 @@ class KnowledgeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A number of medicine: value, UCUM unit, the id of the source that states it, and what it is about."""
+    """A number of medicine: value, UCUM unit, the id of the source that states it ("ours": our own choice), a note.
+
+    `decides`: the rule compares with it, so that vignettes must stand at it and beside it; else it is only stated.
+    """
 
     value: Decimal
     unit: str
     source: str
     note: str = ""
+    decides: bool = True
 
     def __str__(self) -> str:
         return f"{self.value.normalize():f} {UNIT_WORDS.get(self.unit, self.unit)}".strip()

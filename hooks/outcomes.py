@@ -64,7 +64,11 @@ class Recommend:
 
 @dataclass(frozen=True, slots=True)
 class CannotTell:
-    """Something is not recorded. `ask` when a clinician who opened this chart can and should fill the gap now."""
+    """Something is not recorded. `ask` when a clinician who opened this chart can and should fill the gap now.
+
+    Also the answer where recorded facts settle what is known (`because`: the MRI was done, the level is stable) but
+    another entry could open the question again: silence then rests on what nobody wrote down, and that is no "no".
+    """
 
     missing: tuple[str, ...]
     ask: bool = False
@@ -73,7 +77,7 @@ class CannotTell:
 
 @dataclass(frozen=True, slots=True)
 class NotApplicable:
-    """Settled by recorded facts: the rule has nothing to add. Never rests on the absence of a record."""
+    """Settled by recorded facts, whatever else may not be recorded. Never rests on the absence of a record."""
 
     why: str
     because: tuple[Fact, ...] = ()

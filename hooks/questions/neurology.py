@@ -52,6 +52,11 @@ def worse_grades(facts: Facts, days: Decimal) -> tuple[Assessment, ...]:
     return tuple(found)
 
 
+def grades(facts: Facts) -> tuple[Assessment, ...]:
+    """All Frankel and AIS grades on record."""
+    return (*facts.assessed("frankel"), *facts.assessed("ais"))
+
+
 def suspected_compression(facts: Facts) -> tuple[Finding, ...]:
     """Cord or cauda equina compression on record, confirmed or only suspected."""
     return facts.finding(*COMPRESSION)

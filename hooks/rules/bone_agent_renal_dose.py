@@ -59,14 +59,22 @@ def _dose(facts: Facts, drafts: tuple[Medication, ...], clearance: labs.Clearanc
         return NotApplicable("the clearance allows this agent", (*drafts, *clearance.because))
     right = zoledronic_dose(clearance)
     if right is None:
-        doses = " or ".join(f"{d.normalize():f} mg" if (d := dose_for(v)) else "none"
-                            for v in (clearance.high, clearance.low))
-        return Recommend((*zoledronic, *clearance.because), KNOWLEDGE.card("sex_unknown", clearance=str(clearance), doses=doses))
+        return _sex_unknown(zoledronic, clearance)
     if all(m.dose_mg == right for m in zoledronic):
         return NotApplicable("the dose fits the clearance", (*zoledronic, *clearance.because))
     if all(m.dose_mg is None for m in zoledronic) and right == AGENT.value("dose_full"):
         return CannotTell(("the ordered dose",), because=zoledronic)
     return _wrong_dose(facts, zoledronic, clearance, right)
+
+
+def _sex_unknown(zoledronic: tuple[Medication, ...], clearance: labs.Clearance) -> Outcome:
+    """Two clearances, two doses: an order for neither is wrong; an order for one of them depends on the sex."""
+    possible = [dose_for(clearance.high), dose_for(clearance.low)]
+    doses = " or ".join(f"{dose.normalize():f} mg" if dose else "none" for dose in possible)
+    because = (*zoledronic, *clearance.because)
+    if all(m.dose_mg in possible or m.dose_mg is None for m in zoledronic):
+        return CannotTell((f"sex, on which the dose depends: {doses} at {clearance}",), ask=True, because=because)
+    return Recommend(because, KNOWLEDGE.card("sex_unknown", clearance=str(clearance), doses=doses))
 
 
 def _wrong_dose(facts: Facts, zoledronic: tuple[Medication, ...], clearance: labs.Clearance, right: knowledge.Decimal) -> Recommend:

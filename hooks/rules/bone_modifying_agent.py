@@ -14,12 +14,11 @@ PRECURSORS = ("myeloma_smouldering", "mgus", "plasmacytoma_solitary", "myeloma_i
 def decide(facts: Facts) -> Outcome:
     """R14 and the indications of the bone-agent table: every bone metastasis, and myeloma that needs therapy."""
     metastases = cancer.bone_metastases(facts)
-    myeloma = tuple(f for f in facts.finding("primary_myeloma") if f.certain)
-    precursor = facts.finding(*PRECURSORS)
-    if not metastases and (not myeloma or precursor):
-        if precursor:
-            return NotApplicable("not for smouldering myeloma, MGUS, solitary plasmacytoma or myeloma in remission", precursor)
-        return CannotTell(("whether there are bone metastases",))
+    myeloma = tuple(f for f in facts.finding("primary_myeloma") if f.certain and not f.concepts & set(PRECURSORS))
+    if not metastases:
+        unclear = _no_indication(facts, myeloma)
+        if unclear:
+            return unclear
     comfort = care.comfort_focused(facts)
     if comfort:
         return NotApplicable("comfort-focused care", comfort)
@@ -33,6 +32,18 @@ def decide(facts: Facts) -> Outcome:
     if not facts.knows("medication requests") and not facts.knows("medication administrations"):
         return CannotTell(("whether a bone agent is running: medications are not available",), ask=True)
     return _recommend(facts, metastases or myeloma)
+
+
+def _no_indication(facts: Facts, myeloma: tuple[Finding, ...]) -> CannotTell | None:
+    """Without bone metastases only myeloma that needs therapy is an indication; its precursors are none."""
+    precursor = facts.finding(*PRECURSORS)
+    if precursor and myeloma:
+        return CannotTell(("whether the myeloma needs therapy: a precursor or a remission is on record too",), ask=True,
+                          because=(*precursor, *myeloma))
+    if precursor:
+        return CannotTell(("whether there are bone metastases: smouldering myeloma, MGUS, solitary plasmacytoma and "
+                           "myeloma in remission alone are no indication",), because=precursor)
+    return None if myeloma else CannotTell(("whether there are bone metastases",))
 
 
 def _short_life(facts: Facts) -> tuple:

@@ -24,7 +24,7 @@ def decide(facts: Facts) -> Outcome:
     since = _since(facts)
     open_consults = [name for name, kinds in CONSULTS.items() if not _asked(facts, kinds, since)]
     if not open_consults:
-        return NotApplicable("spine surgery, radiation oncology and medical oncology have all been asked", _consults(facts))
+        return _all_asked(facts)
     because = (*metastases, *cancer.primaries(facts)[:1], *symptoms, *_worse(facts), *_consults(facts))
     text = KNOWLEDGE.card("symptomatic" if symptoms else "review", cancer=cancer.name(facts),
                           consults=" and ".join(open_consults) if len(open_consults) < 3 else "the three specialties")
@@ -34,6 +34,16 @@ def decide(facts: Facts) -> Outcome:
         missing=_missing(facts),
         suggestions=_suggest(facts, open_consults, because, "asap" if symptoms else "routine"),
     )
+
+
+def _all_asked(facts: Facts) -> Outcome:
+    """Asked lately is settled; asked long ago is settled only until something changes, recorded or not."""
+    recent = KNOWLEDGE.value("recent_consult")
+    consults = _consults(facts)
+    if all(any(o.concepts & set(kinds) and o.when and o.when.surely_within(recent, facts.as_of) for o in consults)
+           for kinds in CONSULTS.values()):
+        return NotApplicable("spine surgery, radiation oncology and medical oncology have all been asked lately", consults)
+    return CannotTell(("whether anything has changed since the three specialties were asked",), because=consults)
 
 
 def _symptoms(facts: Facts) -> tuple[Fact, ...]:
@@ -85,7 +95,7 @@ def _grid(facts: Facts) -> tuple[str, ...]:
 def _missing(facts: Facts) -> tuple[str, ...]:
     return tuple(word for word, known in (
         ("epidural compression (ESCC) from MRI", facts.assessed("escc")),
-        ("SINS", stability.worst(facts)),
+        ("SINS, level by level", stability.worst(facts)),
         ("performance status (ECOG or Karnofsky)", stability.performance(facts)),
         ("primary tumour", cancer.primary_sites(facts)),
         ("estimate of life expectancy", facts.measured("life_expectancy")),

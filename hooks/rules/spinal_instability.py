@@ -10,6 +10,7 @@ from hooks.questions.care import CONSULTS
 from hooks.scores import sins
 
 KNOWLEDGE = knowledge.load(__name__)
+SINS = "SINS, level by level"
 
 
 def decide(facts: Facts) -> Outcome:
@@ -17,7 +18,8 @@ def decide(facts: Facts) -> Outcome:
     named = facts.finding("spinal_instability")
     found = stability.worst(facts)
     if found is None and not named:
-        return CannotTell(("SINS, level by level",), ask=bool(cancer.spinal_metastases(facts)))
+        ask = bool(cancer.spinal_metastases(facts)) and not facts.ordering()
+        return CannotTell((SINS,), ask=ask, because=cancer.spinal_metastases(facts))
     comfort = care.comfort_focused(facts)
     if comfort:
         return NotApplicable("comfort-focused care: support the spine, no surgical referral is proposed", comfort)
@@ -28,7 +30,7 @@ def decide(facts: Facts) -> Outcome:
     if found and found.score.lowest >= KNOWLEDGE.value("unstable"):
         return _unstable(facts, found, basis)
     if found and found.score.band() == "stable" and not named:
-        return NotApplicable(f"SINS {found.score}{found.at}: stable", basis)
+        return CannotTell(("SINS of any other affected level",), because=basis)
     if named or (found and found.score.band() == "indeterminate"):
         return _indeterminate(facts, found, basis, bool(named))
     return CannotTell(tuple(f"SINS item {item}{found.at if found else ''}" for item in found.score.missing), ask=True,
@@ -54,14 +56,13 @@ def _unstable(facts: Facts, found: stability.Instability, basis: tuple[Fact, ...
 def _indeterminate(facts: Facts, found: stability.Instability | None, basis: tuple[Fact, ...], named: bool) -> Outcome:
     pain = found.pain if found else None
     if not named and pain is not None and pain != sins.MECHANICAL_PAIN:
-        return NotApplicable(f"SINS {found.score if found else ''} without mechanical pain: for the team, not an urgent "
-                             "referral", basis)
+        return CannotTell(("whether the pain has become mechanical, and SINS of any other affected level",), because=basis)
     because = (*basis, *cancer.spinal_metastases(facts)[:1])
     missing = ("whether the pain is mechanical (worse upright or moving, eased lying)",) if pain is None else ()
     variant = "indeterminate" if found else "named"
     return Recommend(
         because=because,
         says=KNOWLEDGE.card(variant, sins=str(found.score) if found else "", at=found.at if found else ""),
-        missing=missing if found else ("SINS, level by level",),
+        missing=missing if found else (SINS,),
         suggestions=proposals.consult(facts, "consult_spine_neurosurgery", because, "asap"),
     )

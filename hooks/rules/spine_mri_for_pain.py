@@ -26,11 +26,13 @@ def decide(facts: Facts) -> Outcome:
         return NotApplicable("there is a new deficit too: the emergency rule speaks", deficits)
     current = tuple(p for p in pain if not p.when or p.when.maybe_within(KNOWLEDGE.value("current_pain"), facts.as_of))
     if not current:
-        return NotApplicable("the back pain on record is older than {current_pain}".format_map(KNOWLEDGE.thresholds), pain)
+        missing = "whether the back pain, on record for more than {current_pain}, is new or worse"
+        return CannotTell((missing.format_map(KNOWLEDGE.thresholds),), because=pain)
     open_pain = tuple(p for p in current if not imaging.answered_by(facts, p, "MR", "CT"))
     if not open_pain:
         answered = tuple(i for p in current for i in imaging.answered_by(facts, p, "MR", "CT"))
-        return NotApplicable("the spine was imaged after this pain began", (*dict.fromkeys(answered), *current))
+        return CannotTell(("whether the pain is new or worse since the spine was imaged",),
+                          because=(*dict.fromkeys(answered), *current))
     because = (*open_pain, *cancer.any_cancer(facts)[:2], *imaging.pending_whole_spine_mri(facts))
     text = KNOWLEDGE.card("imaging", cancer=cancer.name(facts))
     return Recommend(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hooks import knowledge, proposals
-from hooks.facts import Assessment, Facts, Finding, When
-from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend
+from hooks.facts import Assessment, Facts, Finding, Imaging, When
+from hooks.outcomes import CannotTell, Outcome, Recommend, Wording
 from hooks.questions import cancer, care, imaging, neurology
 
 KNOWLEDGE = knowledge.load(__name__)
@@ -19,12 +19,11 @@ def decide(facts: Facts) -> Outcome:
     found = neurology.new_deficits(facts, window) + _new_compression(facts)
     if not found:
         old = neurology.deficits(facts) + neurology.suspected_compression(facts)
-        if old:
-            return NotApplicable("the deficit on record is neither new nor newly recorded", old)
-        return CannotTell(("whether there is a new neurological deficit",))
+        return CannotTell(("whether there is a new neurological deficit",), because=(*old, *neurology.grades(facts)))
     imaged = imaging.whole_spine_mri_since(facts, _start(found, facts))
     if imaged:
-        return NotApplicable("a whole-spine MRI followed the start of the deficit", (*imaged, *found))
+        return CannotTell((f"whether a deficit is new or worse since the whole-spine MRI of {_shown(imaged)}",),
+                          because=(*imaged, *found))
     because = (*found, *cancer.any_cancer(facts)[:2], *imaging.pending_whole_spine_mri(facts))
     return Recommend(
         because=because,
@@ -35,6 +34,10 @@ def decide(facts: Facts) -> Outcome:
             *proposals.consult(facts, "consult_spine_neurosurgery", because, "stat"),
         ),
     )
+
+
+def _shown(studies: tuple[Imaging, ...]) -> str:
+    return studies[0].when.text if studies[0].when else "an unknown date"
 
 
 def _new_compression(facts: Facts) -> tuple[Finding, ...]:
@@ -60,10 +63,10 @@ def _began(one: Finding | Assessment, facts: Facts) -> When | None:
     return one.recorded if old_onset else one.when
 
 
-def _wording(facts: Facts, found: tuple[Finding | Assessment, ...]) -> knowledge.Wording:
+def _wording(facts: Facts, found: tuple[Finding | Assessment, ...]) -> Wording:
     variant = "comfort" if care.comfort_focused(facts) else "emergency"
     text = KNOWLEDGE.card(variant, deficit=neurology.words(found), cancer=cancer.name(facts))
-    return knowledge.Wording(
+    return Wording(
         indicator=text.indicator,
         summary=text.summary,
         do=(*text.do, *proposals.spine_imaging_lines(facts), *_steroid(facts, found), *_infection(facts)),

@@ -26,7 +26,7 @@ def decide(facts: Facts) -> Outcome:
                           ask=True, because=regional)
     done = _already_imaged(facts, reason)
     if done:
-        return NotApplicable("a whole-spine MRI has answered the reason already", (*done, *regional))
+        return CannotTell(("whether anything is new or worse since the whole-spine MRI",), because=(*done, *regional))
     urgent = bool(neurology.new_deficits(facts, KNOWLEDGE.value("new_deficit")))
     because = (*regional, *reason, *cancer.any_cancer(facts)[:1])
     text = KNOWLEDGE.card("replace", region=_region(regional), cancer=cancer.name(facts))
