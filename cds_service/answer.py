@@ -20,10 +20,14 @@ from hooks.outcomes import Decision, ProposedOrder
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The cards, every rule's decision (switched-off rules left out), and what of the prefetch was not to be had."""
+    """The cards, every rule's decision (switched-off rules left out), and what of the prefetch was not to be had.
+
+    `shadow` names the rules whose decision stands here but on no card.
+    """
 
     cards: list[dict[str, object]]
     decisions: tuple[Decision, ...]
+    shadow: tuple[str, ...]
     unavailable: Mapping[str, str]
 
 
@@ -45,12 +49,14 @@ def answer(
     if lacking:
         raise NeededDataMissing(lacking)
     facts = service.facts(record, as_of)
+    # All rules are asked together; what a switched-off one says goes no further than this line.
     decisions = tuple(one for one in service.decide(facts) if tenant.mode(one.rule) != "off")
     shown = [one for one in decisions if tenant.mode(one.rule) == "live"]
     to_fhir = partial(_to_fhir, patient_id=request.patient_id)
     return Answered(
         cards=cards.build(shown, facts, to_fhir, client(tenant, public_base_url), hashlib.sha256(body).digest()),
         decisions=decisions,
+        shadow=tuple(one.rule for one in decisions if tenant.mode(one.rule) == "shadow"),
         unavailable={key: source.reason for key, source in record.sources.items() if source.state == "unavailable"},
     )
 

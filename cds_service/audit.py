@@ -30,6 +30,7 @@ class AuditLine:
     service: str = ""  # a service id of ours, never the caller's spelling of one
     hook_instance: str = ""
     outcomes: dict[str, str] = field(default_factory=dict)
+    shadow: list[str] = field(default_factory=list)  # rules that spoke to this line only
     indicators: Iterable[str] | None = None  # of the cards; None when there was no answer
     unavailable: dict[str, str] = field(default_factory=dict)
     fault: str = ""  # type and place of an exception of ours
@@ -37,6 +38,7 @@ class AuditLine:
     def answered(self, answer: Answered) -> None:
         """Takes over what an answer says about itself."""
         self.outcomes = {one.rule: str(one.as_dict()["outcome"]) for one in answer.decisions}
+        self.shadow = list(answer.shadow)
         self.indicators = [str(card["indicator"]) for card in answer.cards]
         self.unavailable = dict(answer.unavailable)
 
@@ -53,10 +55,11 @@ class AuditLine:
             "status": status,
             "milliseconds": round(milliseconds, 1),
             "rules": self.outcomes,
+            "shadow": self.shadow,
             "unavailable": self.unavailable,
             "fault": self.fault,
         }
-        line = {key: value for key, value in said.items() if value not in ("", {})}
+        line = {key: value for key, value in said.items() if value not in ("", {}, [])}
         if self.indicators is not None:
             counted = Counter(self.indicators)
             line |= {"cards": counted.total(), "indicators": dict(counted)}

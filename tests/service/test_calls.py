@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from conftest import HOOK_OF, RunningServer, call_body
+from conftest import HOOK_OF, RunningServer, call_body, serving
 
 ALLOWED_EMPTY = ("cards", "services")
 
@@ -217,6 +218,22 @@ def test_the_audit_says_what_was_not_to_be_had(server: RunningServer) -> None:
     del body["prefetch"]["laboratory"]
     server.post(body)
     assert "not sent" in server.audit_lines()[-1]["unavailable"]["laboratory"]
+
+
+def test_rules_in_shadow_are_recorded_and_not_shown(tmp_path: Path) -> None:
+    tenant = tmp_path / "tenant.toml"
+    tenant.write_text(
+        'environment = "sandbox"\n[tenant]\nname = "watching"\n'
+        '[rules]\ndefault = "shadow"\nbone_modifying_agent = "live"\nmultidisciplinary_review = "off"\n'
+    )
+    with serving(tmp_path / "server", "--tenant", str(tenant)) as watching:
+        cards = watching.post(call_body()).json()["cards"]
+        line = watching.audit_lines()[-1]
+    spoken = [rule["rule"] for card in cards for rule in card["extension"]["org.spine-cds.rules"]]
+    assert spoken == ["bone_modifying_agent"]
+    assert line["rules"]["suspected_cord_compression"] == "recommend"
+    assert "suspected_cord_compression" in line["shadow"]
+    assert "multidisciplinary_review" not in line["rules"]
 
 
 def test_health_and_version(server: RunningServer) -> None:
