@@ -146,14 +146,17 @@ def test_serve_answers_the_example_and_ends_cleanly(ending: signal.Signals) -> N
         text=True,
         start_new_session=True,
     )
-    said = ""
-    give_up = time.monotonic() + 60
     assert process.stdout is not None
-    while "Still serving" not in said and time.monotonic() < give_up:
-        said += process.stdout.readline()
+    said = ""
+    try:
+        give_up = time.monotonic() + 60
+        while "Still serving" not in said and time.monotonic() < give_up:
+            said += process.stdout.readline()
+        alive = requests.get(f"http://127.0.0.1:{port}/health/live", timeout=5).status_code
+    finally:  # whatever went wrong, no server is left behind
+        os.killpg(process.pid, ending)
+        _, errors = process.communicate(timeout=30)
     assert "[CRITICAL]" in said
-    assert requests.get(f"http://127.0.0.1:{port}/health/live", timeout=5).status_code == 200
-    os.killpg(process.pid, ending)
-    _, errors = process.communicate(timeout=30)
+    assert alive == 200
     assert process.returncode == 0
     assert "Traceback" not in errors
