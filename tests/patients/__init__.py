@@ -1,0 +1,1 @@
+"""Whole patients: charts that others wrote, and the riskiest combinations from FHIR to cards."""
