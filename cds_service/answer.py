@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
-from cds_service.errors import NeededDataMissing
+from cds_service.errors import HookRequestError, NeededDataMissing
 from cds_service.hook_request import HookRequest
 from cds_service.services import CdsService
 from cds_service.tenants import Tenant
 from fhir_mappings import chart, proposed_orders
-from fhir_mappings.answers import Answer
+from fhir_mappings.answers import Answer, Unavailable, understand
 from hooks import cards
 from hooks.outcomes import Decision, ProposedOrder
 
@@ -44,7 +44,10 @@ def answer(
 
     `body` seeds the cards' identifiers: the same body on the same day gives the same bytes.
     """
-    record = chart.read(answers, request.patient_id, request.fhir_server, request.draft_orders, request.selections)
+    drafts = None if request.draft_orders is None else understand(request.draft_orders)
+    if isinstance(drafts, Unavailable):
+        raise HookRequestError("context.draftOrders", "context.draftOrders must be a Bundle that can be read.")
+    record = chart.read(answers, request.patient_id, request.fhir_server, drafts, request.selections)
     lacking = record.needed_but_missing()
     if lacking:
         raise NeededDataMissing(lacking)

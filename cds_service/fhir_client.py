@@ -16,7 +16,7 @@ from requests.adapters import HTTPAdapter
 
 from cds_service.hook_request import HookRequest
 from cds_service.tenants import LOOPBACK, is_loopback
-from fhir_mappings.answers import Answer, Unavailable, why_unusable
+from fhir_mappings.answers import Answer, Given, Unavailable, understand
 
 PARALLEL = 36  # nine templates for each of four blocking threads
 PIECE = 65_536  # bytes read from a FHIR server at a time, so that the deadline and the size limit are seen between
@@ -60,8 +60,13 @@ def complete(
     access: FhirAccess | None = None,
     connections: Connections | None = None,
 ) -> dict[str, Answer]:
-    """One answer for each template, from the prefetch or else from the FHIR server. Without `access`: prefetch only."""
-    answers = {key: from_prefetch(request, key) for key in templates}
+    """One answer for each template, from the prefetch or else from the FHIR server. Without `access`: prefetch only.
+
+    What came under keys that we did not ask for is data of the same chart, and is read too where it can be.
+    """
+    answers: dict[str, Answer] = {key: from_prefetch(request, key) for key in templates}
+    unasked = {key: from_prefetch(request, key) for key in request.prefetch if key not in templates}
+    answers |= {key: answer for key, answer in unasked.items() if isinstance(answer, Given)}
     lacking = {key: templates[key] for key, answer in answers.items() if isinstance(answer, Unavailable)}
     if not lacking or access is None or connections is None or request.fhir_server is None:
         return answers
@@ -74,14 +79,13 @@ def complete(
 
 
 def from_prefetch(request: HookRequest, key: str) -> Answer:
-    """What the call itself brought under a key: raw JSON, None for "asked, none found", or Unavailable."""
+    """What the call itself brought under a key: its resources, None for "asked, none found", or Unavailable."""
     raw = request.prefetch.get(key)
     if raw is None:
         return Unavailable("not sent")
     if raw == b"null":
         return Unavailable("not sent") if key == PATIENT_KEY else None
-    reason = why_unusable(raw)
-    return raw if reason is None else Unavailable(reason)
+    return understand(raw)
 
 
 def permitted(server: str, allowed: tuple[str, ...]) -> str | None:
@@ -203,6 +207,4 @@ def _read(body: urllib3.HTTPResponse, deadline: float, access: FhirAccess, late:
             return Unavailable("the FHIR server's answer is too large")
         if time.monotonic() > deadline:
             return late
-    raw = bytes(pieces)
-    reason = why_unusable(raw)
-    return raw if reason is None else Unavailable(reason)
+    return understand(bytes(pieces))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
 
-from fhir_mappings.resources import Bundle, OperationOutcome
+from fhir_mappings.resources import Bundle, Entry, OperationOutcome, RawBundle
 
 FAILURES = ("error", "fatal")
+NULL = b"null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +20,17 @@ class Unavailable:
     reason: str
 
 
-Answer = bytes | None | Unavailable
-"""bytes: JSON of a resource or Bundle; None: the EHR asked and found none (a null); Unavailable: not known."""
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Undecoded resources, each with its fullUrl. `partial`: there is a further page; `damaged`: entries lost."""
+
+    entries: tuple[tuple[str | None, msgspec.Raw], ...]
+    partial: bool = False
+    damaged: int = 0
+
+
+Answer = Given | None | Unavailable
+"""None: the EHR asked and found none (a null)."""
 
 
 class _Kind(msgspec.Struct, gc=False):
@@ -28,8 +39,58 @@ class _Kind(msgspec.Struct, gc=False):
 
 _KIND = msgspec.json.Decoder(_Kind)
 _BUNDLE = msgspec.json.Decoder(Bundle, strict=False)
+_RAW_BUNDLE = msgspec.json.Decoder(RawBundle)
+_ENTRY = msgspec.json.Decoder(Entry, strict=False)
 _OUTCOME = msgspec.json.Decoder(OperationOutcome, strict=False)
 NOT_JSON = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)  # ValidationError is a DecodeError
+
+
+def understand(raw: bytes) -> Given | Unavailable:
+    """The resources in a prefetch value or a FHIR server's answer, or why it is a failure and not an answer.
+
+    An OperationOutcome means that the EHR failed (CDS Hooks 2.0). A Bundle that holds only an outcome means the same,
+    unless it says total 0 and the outcome is no error: that is how Epic writes "nothing found".
+    """
+    kind = resource_type(raw)
+    if kind is None:
+        return Unavailable("the EHR sent something that is not a FHIR resource")
+    if kind == "OperationOutcome":
+        return Unavailable("the EHR reported an error")
+    if kind != "Bundle":
+        return Given(((None, msgspec.Raw(raw)),))
+    try:
+        return _bundle(_BUNDLE.decode(raw))
+    except NOT_JSON:
+        return _damaged_bundle(raw)
+
+
+def _bundle(bundle: Bundle) -> Given | Unavailable:
+    entries = tuple(
+        (entry.fullUrl, entry.resource) for entry in bundle.entry or () if memoryview(entry.resource) != NULL
+    )
+    outcomes_only = entries and all(resource_type(resource) == "OperationOutcome" for _, resource in entries)
+    if outcomes_only and (bundle.total != 0 or any(failed(resource) for _, resource in entries)):
+        return Unavailable("the EHR reported an error")
+    return Given(entries, partial=any(link.relation == "next" for link in bundle.link or ()))
+
+
+def _damaged_bundle(raw: bytes) -> Given | Unavailable:
+    """A Bundle with a wrong type somewhere: what can be read of it, entry by entry."""
+    try:
+        parts = _RAW_BUNDLE.decode(raw).entry or []
+    except NOT_JSON:
+        return Unavailable("the Bundle cannot be read")
+    entries = tuple(_readable(parts))
+    return Given(entries, partial=True, damaged=len(parts) - len(entries))
+
+
+def _readable(parts: list[msgspec.Raw]) -> Iterator[tuple[str | None, msgspec.Raw]]:
+    for part in parts:
+        try:
+            entry = _ENTRY.decode(part)
+        except NOT_JSON:
+            continue
+        yield entry.fullUrl, entry.resource
 
 
 def resource_type(raw: bytes | msgspec.Raw) -> str | None:
@@ -38,31 +99,6 @@ def resource_type(raw: bytes | msgspec.Raw) -> str | None:
         return _KIND.decode(raw).resourceType
     except NOT_JSON:
         return None
-
-
-def why_unusable(raw: bytes | msgspec.Raw) -> str | None:
-    """Why a prefetch value is a failure and not an answer; None when it can be read as data.
-
-    An OperationOutcome means that the EHR failed (CDS Hooks 2.0). A Bundle that holds only an outcome means the same,
-    unless it says total 0 and the outcome is no error: that is how Epic writes "nothing found".
-    """
-    kind = resource_type(raw)
-    if kind is None:
-        return "the EHR sent something that is not a FHIR resource"
-    if kind == "OperationOutcome":
-        return "the EHR reported an error"
-    if kind != "Bundle":
-        return None
-    try:
-        bundle = _BUNDLE.decode(raw)
-    except NOT_JSON:
-        return None  # a Bundle with a damaged part is read entry by entry
-    entries = [entry for entry in bundle.entry or () if bytes(entry.resource) != b"null"]
-    outcomes = [entry for entry in entries if resource_type(entry.resource) == "OperationOutcome"]
-    if not outcomes or len(outcomes) < len(entries):
-        return None
-    empty = bundle.total == 0 and not any(failed(entry.resource) for entry in outcomes)
-    return None if empty else "the EHR reported an error"
 
 
 def failed(outcome: bytes | msgspec.Raw) -> bool:

@@ -9,17 +9,13 @@ from typing import Any
 import msgspec
 
 from fhir_mappings import answers, relevance
-from fhir_mappings.answers import NOT_JSON, Answer, Unavailable
-from fhir_mappings.relevance import Kept, version
-from fhir_mappings.resources import CLINICAL_TYPES, Bundle, Entry, Medication, Patient, RawBundle, decode
+from fhir_mappings.answers import NOT_JSON, Answer, Given, Unavailable
+from fhir_mappings.relevance import Kept, R, version
+from fhir_mappings.resources import CLINICAL_TYPES, Medication, Patient, decode
 
 FOUND, EMPTY, PARTIAL, UNAVAILABLE = "found", "empty", "partial", "unavailable"
 NEEDED = ("patient", "conditions")
 DRAFTS = "context.draftOrders"
-
-_BUNDLE = msgspec.json.Decoder(Bundle, strict=False)
-_RAW_BUNDLE = msgspec.json.Decoder(RawBundle)
-_ENTRY = msgspec.json.Decoder(Entry, strict=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +40,8 @@ class Chart:
 
     patient_id: str
     patient: Patient | None = None
-    kept: Mapping[str, Kept] = field(default_factory=dict)
-    drafts: Mapping[str, Kept] = field(default_factory=dict)
+    kept: Mapping[str, Kept[Any]] = field(default_factory=dict)
+    drafts: Mapping[str, Kept[Any]] = field(default_factory=dict)
     medicines: Mapping[str, Medication] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
     refused: tuple[Refused, ...] = ()
@@ -55,14 +51,15 @@ class Chart:
     def needed_but_missing(self) -> tuple[tuple[str, str], ...]:
         """Prefetch keys without which nothing can be said, each with the reason."""
         missing = [
-            (key, source.reason) for key in NEEDED
+            (key, source.reason)
+            for key in NEEDED
             if (source := self.sources.get(key, Source(UNAVAILABLE, "not sent"))).state == UNAVAILABLE
         ]
         if self.patient is None and not any(key == "patient" for key, _ in missing):
             missing.insert(0, ("patient", "the resource sent is not this patient's"))
         return tuple(missing)
 
-    def of(self, kind: type) -> tuple[Kept, ...]:
+    def of(self, kind: type[R]) -> tuple[Kept[R], ...]:
         """Everything kept of one resource type, newest first, undated last; equal dates by reference."""
         found = [kept for kept in self.kept.values() if isinstance(kept.resource, kind)]
         return tuple(sorted(found, key=lambda kept: (kept.dated, kept.reference), reverse=True))
@@ -78,8 +75,10 @@ def merge(first: Chart, second: Chart) -> Chart:
         medicines=_union(first.medicines, second.medicines),
         sources=_worse(first.sources, second.sources),
         refused=tuple(sorted({*first.refused, *second.refused}, key=lambda r: (r.reference, r.reason))),
-        ignored={reason: first.ignored.get(reason, 0) + second.ignored.get(reason, 0)
-                 for reason in sorted({*first.ignored, *second.ignored})},
+        ignored={
+            reason: first.ignored.get(reason, 0) + second.ignored.get(reason, 0)
+            for reason in sorted({*first.ignored, *second.ignored})
+        },
         selections=first.selections if second.selections is None else second.selections,
     )
 
@@ -107,7 +106,7 @@ def read(
     answers_by_key: Mapping[str, Answer],
     patient_id: str,
     fhir_server: str | None = None,
-    draft_orders: bytes | None = None,
+    draft_orders: Given | None = None,
     selections: Iterable[str] | None = None,
 ) -> Chart:
     """The chart of `patient_id` from the answers to the prefetch keys and the draft orders of the session.
@@ -123,6 +122,14 @@ def read(
     return reader.chart(None if selections is None else frozenset(selections))
 
 
+def _state(answer: Given) -> Source:
+    if answer.damaged:
+        return Source(PARTIAL, "some entries cannot be read")
+    if answer.partial:
+        return Source(PARTIAL, "a further page was not read")
+    return Source(FOUND if answer.entries else EMPTY)
+
+
 class _Reader:
     """Collects one chart; the entries are listed first, since any of them may tell how the patient is called."""
 
@@ -135,53 +142,19 @@ class _Reader:
 
     def take(self, key: str, answer: Answer) -> None:
         if answer is None:
-            self.sources[key] = Source(UNAVAILABLE, "the EHR has no such patient") if key == "patient" else Source(EMPTY)
+            self.sources[key] = Source(EMPTY)
         elif isinstance(answer, Unavailable):
             self.sources[key] = Source(UNAVAILABLE, answer.reason)
-        elif reason := answers.why_unusable(answer):
-            self.sources[key] = Source(UNAVAILABLE, reason)
-        elif answers.resource_type(answer) == "Bundle":
-            self._bundle(key, answer)
         else:
-            self.sources[key] = Source(FOUND)
-            self.entries.append((key, None, msgspec.Raw(answer)))
-
-    def _bundle(self, key: str, raw: bytes) -> None:
-        try:
-            bundle = _BUNDLE.decode(raw)
-        except NOT_JSON:
-            bundle = self._damaged(key, raw)
-        before = len(self.entries)
-        partial = any(link.relation == "next" for link in bundle.link or ())
-        for entry in bundle.entry or ():
-            if bytes(entry.resource) == b"null":
-                continue
-            self.entries.append((key, entry.fullUrl, entry.resource))
-        found = len(self.entries) > before
-        if key not in self.sources:
-            self.sources[key] = Source(PARTIAL, "a further page was not read") if partial else Source(
-                FOUND if found else EMPTY)
-
-    def _damaged(self, key: str, raw: bytes) -> Bundle:
-        """A Bundle with a wrong type somewhere: what can be read of it, entry by entry."""
-        try:
-            parts = _RAW_BUNDLE.decode(raw).entry or ()
-        except NOT_JSON:
-            self.sources[key] = Source(UNAVAILABLE, "the Bundle cannot be read")
-            return Bundle()
-        entries = []
-        for part in parts:
-            try:
-                entries.append(_ENTRY.decode(part))
-            except NOT_JSON:
-                self.refused.append(Refused(f"an entry of {key}", "the entry cannot be read"))
-        return Bundle(entry=entries, link=None)
+            self.entries += ((key, full_url, raw) for full_url, raw in answer.entries)
+            self.refused += [Refused(f"an entry of {key}", "the entry cannot be read")] * bool(answer.damaged)
+            self.sources[key] = _state(answer)
 
     def chart(self, selections: frozenset[str] | None) -> Chart:
         decoded = list(self._decoded())
         patient = self._patient(decoded)
-        kept: dict[str, Kept] = {}
-        drafts: dict[str, Kept] = {}
+        kept: dict[str, Kept[Any]] = {}
+        drafts: dict[str, Kept[Any]] = {}
         medicines: dict[str, Medication] = {}
         ignored: dict[str, int] = {}
         for key, reference, full_url, resource in decoded:
@@ -201,7 +174,7 @@ class _Reader:
         refused = tuple(sorted(set(self.refused), key=lambda r: (r.reference, r.reason)))
         return Chart(self.patient_id, patient, kept, drafts, medicines, self.sources, refused, ignored, selections)
 
-    def _decoded(self) -> Iterator[tuple[str, str, str | None, object]]:
+    def _decoded(self) -> Iterator[tuple[str, str, str | None, Any]]:
         for number, (key, full_url, raw) in enumerate(self.entries):
             try:
                 resource = decode(raw)
@@ -219,9 +192,11 @@ class _Reader:
         if kind is not None and kind not in CLINICAL_TYPES:
             return
         name = relevance.identity(raw) or full_url or f"entry {number + 1} of {key}"
-        self.refused.append(Refused(f"{kind}/{name}" if kind and "/" not in name else name, "the resource cannot be read"))
+        self.refused.append(
+            Refused(f"{kind}/{name}" if kind and "/" not in name else name, "the resource cannot be read")
+        )
 
-    def _patient(self, decoded: list[tuple[str, str, str | None, object]]) -> Patient | None:
+    def _patient(self, decoded: list[tuple[str, str, str | None, Any]]) -> Patient | None:
         found: Patient | None = None
         for _, reference, full_url, resource in decoded:
             if isinstance(resource, Patient):

@@ -18,29 +18,30 @@ HISTORY = "personal_history_of_cancer"
 
 def read(chart: Chart) -> tuple[Finding, ...]:
     """All findings of the chart, newest first, those that a draft order names as its reason included."""
-    conditions = [_finding(kept, kept.resource) for kept in chart.of(Condition) if FAMILY not in kept.concepts]
+    conditions = [_finding(kept) for kept in chart.of(Condition) if FAMILY not in kept.concepts]
     return (*conditions, *_reasons(chart), *_prohibited(chart))
 
 
-def _finding(kept: Kept, condition: Condition) -> Finding:
+def _finding(kept: Kept[Condition]) -> Finding:
+    condition = kept.resource
     return Finding(
         source=kept.reference,
         concepts=kept.concepts,
         label=relevance.label(condition.code),
         onset=dates.when(relevance.onset(condition)),
         recorded=dates.when(condition.recordedDate),
-        status=_status(kept, condition),
+        status=_status(kept),
         certain=relevance.first_code(condition.verificationStatus) not in SUSPECTED,
         levels=levels(condition.bodySite),
     )
 
 
-def _status(kept: Kept, condition: Condition) -> str:
+def _status(kept: Kept[Condition]) -> str:
     """Past when the status says so, when it ended and no status contradicts, or when the code itself means history."""
-    status = relevance.first_code(condition.clinicalStatus)
+    status = relevance.first_code(kept.resource.clinicalStatus)
     if status in PAST or HISTORY in kept.concepts:
         return "past"
-    return "past" if status is None and condition.abatementDateTime else "active"
+    return "past" if status is None and kept.resource.abatementDateTime else "active"
 
 
 def levels(sites: Iterable[CodeableConcept] | None) -> frozenset[str]:
@@ -62,6 +63,10 @@ def _reasons(chart: Chart) -> Iterator[Finding]:
 def _prohibited(chart: Chart) -> Iterator[Finding]:
     """An active order that says "do not perform MRI" is a recorded contraindication."""
     for kept in chart.of(ServiceRequest):
-        if isinstance(kept.resource, ServiceRequest) and kept.resource.doNotPerform:
-            yield Finding(kept.reference, frozenset({"mri_contraindicated"}), relevance.label(kept.resource.code),
-                          recorded=dates.when(kept.resource.authoredOn))
+        if kept.resource.doNotPerform:
+            yield Finding(
+                kept.reference,
+                frozenset({"mri_contraindicated"}),
+                relevance.label(kept.resource.code),
+                recorded=dates.when(kept.resource.authoredOn),
+            )

@@ -1,8 +1,9 @@
-"""Imaging that was performed, from studies, procedures and completed orders: which modality, which part of the spine."""
+"""Imaging that was performed, from studies, procedures and completed orders: modality and part of the spine."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from fhir_mappings import codes, dates, relevance
 from fhir_mappings.chart import Chart
@@ -11,7 +12,10 @@ from fhir_mappings.resources import Coding, ImagingStudy, Procedure, ServiceRequ
 from hooks.facts import Imaging
 
 MODALITIES = {
-    "modality_mr": "MR", "modality_ct": "CT", "modality_nuclear_medicine": "NM", "modality_plain_film": "XR",
+    "modality_mr": "MR",
+    "modality_ct": "CT",
+    "modality_nuclear_medicine": "NM",
+    "modality_plain_film": "XR",
     "pet_ct": "PT",
 }
 CODED = {  # value set of the procedure -> modality, regions
@@ -31,9 +35,16 @@ CODED = {  # value set of the procedure -> modality, regions
     "pet_ct": ("PT", {"spine"}),
 }
 REGIONS = {
-    "C": {"cervical"}, "T": {"thoracic"}, "L": {"lumbar"},
-    "cervical": {"cervical"}, "thoracic": {"thoracic"}, "lumbar": {"lumbar"}, "sacral": {"sacral"}, "spine": {"spine"},
-    "cervico-thoracic": {"cervical", "thoracic"}, "thoraco-lumbar": {"thoracic", "lumbar"},
+    "C": {"cervical"},
+    "T": {"thoracic"},
+    "L": {"lumbar"},
+    "cervical": {"cervical"},
+    "thoracic": {"thoracic"},
+    "lumbar": {"lumbar"},
+    "sacral": {"sacral"},
+    "spine": {"spine"},
+    "cervico-thoracic": {"cervical", "thoracic"},
+    "thoraco-lumbar": {"thoracic", "lumbar"},
     "lumbo-sacral": {"lumbar", "sacral"},
 }
 
@@ -48,17 +59,16 @@ def read(chart: Chart) -> tuple[Imaging, ...]:
     return tuple(sorted(found, key=lambda i: (i.when.latest.isoformat() if i.when else "", i.source), reverse=True))
 
 
-def _study(kept: Kept) -> Iterator[Imaging]:
+def _study(kept: Kept[ImagingStudy]) -> Iterator[Imaging]:
     study = kept.resource
-    assert isinstance(study, ImagingStudy)
     when, label = dates.when(study.started), _label(study)
     series = study.series or ()
     sites = _sites(one.bodySite for one in series if one.bodySite)
-    coded = {CODED[concept] [0]: set() for concept in kept.concepts if concept in CODED}
+    coded: dict[str, set[str]] = {}
     for concept in kept.concepts & CODED.keys():
-        coded[CODED[concept][0]] |= CODED[concept][1]
-    named = {_modality(one) for one in (*(study.modality or ()), *(s.modality for s in series if s.modality))} - {None}
-    for modality in sorted(named | coded.keys()):
+        coded.setdefault(CODED[concept][0], set()).update(CODED[concept][1])
+    named = (_modality(one) for one in (*(study.modality or ()), *(s.modality for s in series if s.modality)))
+    for modality in sorted({modality for modality in named if modality} | coded.keys()):
         yield Imaging(kept.reference, modality, frozenset(coded.get(modality, set()) | sites), when, label)
 
 
@@ -83,22 +93,22 @@ def _sites(sites: Iterable[Coding]) -> set[str]:
     return found
 
 
-def _performed(kept: Kept) -> Iterator[Imaging]:
+def _performed(kept: Kept[Procedure]) -> Iterator[Imaging]:
     procedure = kept.resource
-    assert isinstance(procedure, Procedure)
     if procedure.status == "completed":
         yield from _from_codes(kept, relevance.performed(procedure), relevance.label(procedure.code))
 
 
-def _ordered(kept: Kept) -> Iterator[Imaging]:
+def _ordered(kept: Kept[ServiceRequest]) -> Iterator[Imaging]:
     """A completed order was performed on or after the day it was written, which is all that the rules ask."""
     order = kept.resource
-    assert isinstance(order, ServiceRequest)
     if order.status == "completed" and not order.doNotPerform:
         yield from _from_codes(kept, order.authoredOn, relevance.label(order.code), relevance.concepts_of([order.code]))
 
 
-def _from_codes(kept: Kept, date: str | None, label: str, concepts: frozenset[str] | None = None) -> Iterator[Imaging]:
+def _from_codes(
+    kept: Kept[Any], date: str | None, label: str, concepts: frozenset[str] | None = None
+) -> Iterator[Imaging]:
     for concept in sorted((kept.concepts if concepts is None else concepts) & CODED.keys()):
         modality, regions = CODED[concept]
         yield Imaging(kept.reference, modality, frozenset(regions), dates.when(date), label)

@@ -22,58 +22,87 @@ _CONTAINED = msgspec.json.Decoder(FhirMedication, strict=False)
 def read(chart: Chart) -> tuple[Medication, ...]:
     """Every use of a drug that we know, newest first, then the drafts of this session."""
     found = [
-        *(use for kept in chart.of(MedicationRequest) if kept.reference not in chart.drafts
-          for use in _requested(chart, kept)),
+        *(
+            use
+            for kept in chart.of(MedicationRequest)
+            if kept.reference not in chart.drafts
+            for use in _requested(chart, kept)
+        ),
         *(use for kept in chart.of(MedicationAdministration) for use in _administered(chart, kept)),
         *(use for kept in chart.of(Procedure) for use in _billed(kept)),
     ]
     found.sort(key=lambda m: (m.when.latest.isoformat() if m.when else "", m.source), reverse=True)
     drafts = [
-        use for _, kept in sorted(chart.drafts.items()) if isinstance(kept.resource, MedicationRequest)
-        for use in _requested(chart, kept, draft=True,
-                              selected=chart.selections is None or kept.reference in chart.selections)
+        use
+        for _, kept in sorted(chart.drafts.items())
+        if isinstance(kept.resource, MedicationRequest)
+        for use in _requested(
+            chart, kept, draft=True, selected=chart.selections is None or kept.reference in chart.selections
+        )
     ]
     return (*drafts, *found)
 
 
-def _requested(chart: Chart, kept: Kept, *, draft: bool = False, selected: bool = False) -> Iterator[Medication]:
+def _requested(
+    chart: Chart, kept: Kept[MedicationRequest], *, draft: bool = False, selected: bool = False
+) -> Iterator[Medication]:
     request = kept.resource
-    assert isinstance(request, MedicationRequest)
     drug = _drug(chart, request)
     concepts = relevance.concepts_of([drug])
     if concepts:
         doses = [rate.doseQuantity for dosage in request.dosageInstruction or () for rate in dosage.doseAndRate or ()]
-        yield Medication(kept.reference, concepts, "draft" if draft else request.status or "", "order",
-                         _milligrams(doses[0] if len(doses) == 1 else None, drug), dates.when(request.authoredOn),
-                         relevance.label(drug), draft, selected)
+        yield Medication(
+            kept.reference,
+            concepts,
+            "draft" if draft else request.status or "",
+            "order",
+            _milligrams(doses[0] if len(doses) == 1 else None, drug),
+            dates.when(request.authoredOn),
+            relevance.label(drug),
+            draft,
+            selected,
+        )
 
 
-def _administered(chart: Chart, kept: Kept) -> Iterator[Medication]:
+def _administered(chart: Chart, kept: Kept[MedicationAdministration]) -> Iterator[Medication]:
     given = kept.resource
-    assert isinstance(given, MedicationAdministration)
     drug = _drug(chart, given)
     concepts = relevance.concepts_of([drug])
     if concepts:
         period = given.effectivePeriod
         when = given.effectiveDateTime or (period.start if period else None)
-        yield Medication(kept.reference, concepts, given.status or "", "given",
-                         _milligrams(given.dosage.dose if given.dosage else None, drug), dates.when(when),
-                         relevance.label(drug))
+        yield Medication(
+            kept.reference,
+            concepts,
+            given.status or "",
+            "given",
+            _milligrams(given.dosage.dose if given.dosage else None, drug),
+            dates.when(when),
+            relevance.label(drug),
+        )
 
 
-def _billed(kept: Kept) -> Iterator[Medication]:
+def _billed(kept: Kept[Procedure]) -> Iterator[Medication]:
     """An infusion that left only a billing code (HCPCS) as a procedure; the code's unit says nothing of the dose."""
     done = kept.resource
-    assert isinstance(done, Procedure)
     for coding in (done.code.coding or ()) if done.code else ():
         concepts = codes.concepts(coding.system, coding.code)
         if done.status == "completed" and concepts and coding.code in _hcpcs(concepts):
-            yield Medication(kept.reference, concepts, "completed", "given", None,
-                             dates.when(relevance.performed(done)), relevance.label(done.code))
+            yield Medication(
+                kept.reference,
+                concepts,
+                "completed",
+                "given",
+                None,
+                dates.when(relevance.performed(done)),
+                relevance.label(done.code),
+            )
 
 
 def _hcpcs(concepts: frozenset[str]) -> frozenset[str]:
-    return frozenset(code for concept in concepts for system, code, _ in codes.codings(concept) if system == codes.HCPCS)
+    return frozenset(
+        code for concept in concepts for system, code, _ in codes.codings(concept) if system == codes.HCPCS
+    )
 
 
 def _drug(chart: Chart, use: MedicationRequest | MedicationAdministration) -> CodeableConcept | None:
@@ -106,5 +135,6 @@ def _milligrams(dose: Quantity | None, drug: CodeableConcept | None) -> Decimal 
     if dose is not None and dose.value is not None:
         factor = MILLIGRAMS.get(dose.code or dose.unit or "")
         return None if factor is None or dose.comparator else Decimal(repr(dose.value)) * factor
-    strengths = {codes.dose_mg(c.system, c.code) for c in (drug.coding or ()) if drug} - {None} if drug else set()
+    stated = (codes.dose_mg(coding.system, coding.code) for coding in (drug.coding or ())) if drug else ()
+    strengths = {milligrams for milligrams in stated if milligrams}
     return Decimal(strengths.pop()) if len(strengths) == 1 else None

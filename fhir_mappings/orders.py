@@ -16,14 +16,14 @@ def read(chart: Chart) -> tuple[Order, ...]:
     recorded = [_order(kept) for kept in chart.of(ServiceRequest) if kept.reference not in chart.drafts]
     drafts = [
         _order(kept, draft=True, selected=chart.selections is None or kept.reference in chart.selections)
-        for _, kept in sorted(chart.drafts.items()) if isinstance(kept.resource, ServiceRequest)
+        for _, kept in sorted(chart.drafts.items())
+        if isinstance(kept.resource, ServiceRequest)
     ]
     return tuple(order for order in (*drafts, *recorded) if order.concepts)
 
 
-def _order(kept: Kept, *, draft: bool = False, selected: bool = False) -> Order:
+def _order(kept: Kept[ServiceRequest], *, draft: bool = False, selected: bool = False) -> Order:
     request = kept.resource
-    assert isinstance(request, ServiceRequest)
     prohibited = bool(request.doNotPerform)
     return Order(
         source=kept.reference,
@@ -42,8 +42,15 @@ def procedures(chart: Chart) -> tuple[Procedure, ...]:
     found = []
     for kept in chart.of(FhirProcedure):
         done = kept.resource
-        assert isinstance(done, FhirProcedure)
         if kept.concepts - CODED.keys():
-            found.append(Procedure(kept.reference, kept.concepts, done.status or "", dates.when(relevance.performed(done)),
-                                   relevance.label(done.code), findings.levels(done.bodySite)))
+            found.append(
+                Procedure(
+                    kept.reference,
+                    kept.concepts,
+                    done.status or "",
+                    dates.when(relevance.performed(done)),
+                    relevance.label(done.code),
+                    findings.levels(done.bodySite),
+                )
+            )
     return tuple(found)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fhir_mappings import codes
-from fhir_mappings.results import MEASUREMENTS
+from fhir_mappings.results import MEASUREMENTS, PREGNANCY_TEST
 
-LABORATORY = tuple(concept for concept in MEASUREMENTS if concept.startswith("lab_"))
+LABORATORY = (*(concept for concept in MEASUREMENTS if concept.startswith("lab_")), PREGNANCY_TEST)
 ASSESSMENTS = tuple(concept for concept in MEASUREMENTS if not concept.startswith("lab_"))
 OWN = ("sins", "escc", "frankel", "ais", "life-expectancy", "tokuhashi", "tomita", "bauer", "nesms", "katagiri")
 PATIENT = "patient={{context.patientId}}"
@@ -17,8 +17,8 @@ def _observations(concepts: tuple[str, ...], own: tuple[str, ...] = ()) -> str:
     return f"Observation?{PATIENT}&code={','.join(wanted)}&_sort=-date&_count=200"
 
 
-# One bound per parameter and no modifiers: the subset of searches that every client supports (CDS Hooks, "Prefetch query
-# restrictions"). All conditions are asked for, since metastases are often recorded without a clinical status.
+# One bound per parameter and no modifiers: the subset of searches that every client supports (CDS Hooks, "Prefetch
+# query restrictions"). All conditions are asked for, since metastases are often recorded without a clinical status.
 TEMPLATES = {
     "patient": "Patient/{{context.patientId}}",
     "conditions": f"Condition?{PATIENT}&_count=500",

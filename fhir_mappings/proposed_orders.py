@@ -40,7 +40,7 @@ CODINGS = _load()
 
 def to_fhir(order: ProposedOrder, patient_id: str) -> dict[str, object] | None:
     """A ServiceRequest, or with a dose a MedicationRequest, as FHIR JSON; None when it would not be valid FHIR."""
-    resource = _medication(order, patient_id) if order.dose else _service(order, patient_id)
+    resource = _medication(order, order.dose, patient_id) if order.dose else _service(order, patient_id)
     model = MedicationRequest if order.dose else ServiceRequest
     try:
         model.model_validate(resource)
@@ -61,8 +61,7 @@ def _service(order: ProposedOrder, patient_id: str) -> dict[str, object]:
     }
 
 
-def _medication(order: ProposedOrder, patient_id: str) -> dict[str, object]:
-    assert order.dose is not None
+def _medication(order: ProposedOrder, dose: Dose, patient_id: str) -> dict[str, object]:
     return {
         "resourceType": "MedicationRequest",
         "status": "draft",
@@ -71,7 +70,7 @@ def _medication(order: ProposedOrder, patient_id: str) -> dict[str, object]:
         "medicationCodeableConcept": _concept(order),
         "subject": {"reference": f"Patient/{patient_id}"},
         **_reasons(order),
-        "dosageInstruction": [_dosage(order.text, order.dose)],
+        "dosageInstruction": [_dosage(order.text, dose)],
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.parse
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -24,8 +25,9 @@ from fhir_mappings.resources import (
     ServiceRequest,
 )
 
-Judged = (Condition | Observation | ImagingStudy | MedicationRequest | MedicationAdministration | ServiceRequest
-          | Procedure)
+Judged = (
+    Condition | Observation | ImagingStudy | MedicationRequest | MedicationAdministration | ServiceRequest | Procedure
+)
 
 # Which statuses make a resource evidence. All others are left out: preliminary results, cancelled or stopped orders,
 # things not done, entries made in error. (FHIR R4 value sets of each status element.)
@@ -42,17 +44,20 @@ DROPPED_VERIFICATION = frozenset({"refuted", "entered-in-error"})
 NO_CONCEPTS: frozenset[str] = frozenset()
 
 
+R = TypeVar("R", bound=Judged)
+
+
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Generic[R]):
     """A resource that counts, with the value sets its codes belong to and the string by which it sorts in time."""
 
     reference: str
-    resource: Judged
+    resource: R
     concepts: frozenset[str]
     dated: str
 
 
-def version(of: Kept | Patient | Medication) -> tuple[str, str]:
+def version(of: Kept[Any] | Patient | Medication) -> tuple[str, str]:
     """Orders two versions of the same resource; the content decides where no update time does."""
     resource = of.resource if isinstance(of, Kept) else of
     return (resource.meta.lastUpdated or "" if resource.meta else "", repr(resource))
@@ -94,7 +99,7 @@ def _base(url: str) -> tuple[str, str, str]:
     return parts.scheme.lower(), parts.netloc.lower(), parts.path.rstrip("/")
 
 
-def judge(resource: Judged, reference: str, ours: Ours, *, draft: bool) -> Kept | LeftOut:
+def judge(resource: Judged, reference: str, ours: Ours, *, draft: bool) -> Kept[Any] | LeftOut:
     """Keeps a resource that is evidence; else says why not. A draft order of the session belongs to its patient."""
     subject = resource.subject.reference if resource.subject else None
     if subject is None and not draft:
@@ -130,8 +135,16 @@ def _status_excludes(resource: Judged, draft: bool) -> str | None:
 
 
 _KNOWN_STATUS = frozenset().union(*EVIDENCE_STATUS.values()) | {
-    "registered", "preliminary", "cancelled", "entered-in-error", "unknown", "revoked", "stopped", "not-done",
-    "preparation", "inactive",
+    "registered",
+    "preliminary",
+    "cancelled",
+    "entered-in-error",
+    "unknown",
+    "revoked",
+    "stopped",
+    "not-done",
+    "preparation",
+    "inactive",
 }
 
 
@@ -164,8 +177,9 @@ def _concepts(resource: Judged) -> frozenset[str]:
 
 def _medicine_elsewhere(resource: Judged) -> bool:
     """The drug stands in another resource, contained or referenced, and is looked up once all are read."""
-    medicated = isinstance(resource, MedicationRequest | MedicationAdministration)
-    return medicated and resource.medicationReference is not None
+    if isinstance(resource, MedicationRequest | MedicationAdministration):
+        return resource.medicationReference is not None
+    return False
 
 
 def first_code(concept: CodeableConcept | None) -> str | None:
@@ -208,8 +222,12 @@ def onset(condition: Condition) -> str | None:
 
 def effective(observation: Observation) -> str | None:
     period = observation.effectivePeriod
-    return (observation.effectiveDateTime or observation.effectiveInstant
-            or (period.end or period.start if period else None) or observation.issued)
+    return (
+        observation.effectiveDateTime
+        or observation.effectiveInstant
+        or (period.end or period.start if period else None)
+        or observation.issued
+    )
 
 
 def performed(procedure: Procedure) -> str | None:

@@ -6,7 +6,7 @@ may come as strings. What we send is checked by fhir.resources instead (see prop
 
 from __future__ import annotations
 
-from typing import Union
+from typing import Union, get_args
 
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
@@ -205,8 +205,15 @@ class OperationOutcome(Struct, gc=False):
 
 
 Clinical = Union[  # noqa: UP007 - msgspec reads the union at run time
-    Patient, Condition, Observation, ImagingStudy, MedicationRequest, MedicationAdministration, Medication,
-    ServiceRequest, Procedure,
+    Patient,
+    Condition,
+    Observation,
+    ImagingStudy,
+    MedicationRequest,
+    MedicationAdministration,
+    Medication,
+    ServiceRequest,
+    Procedure,
 ]
-CLINICAL_TYPES = frozenset(kind.__name__ for kind in Clinical.__args__)
+CLINICAL_TYPES = frozenset(kind.__name__ for kind in get_args(Clinical))
 decode = Decoder(Clinical, strict=False).decode

@@ -26,11 +26,18 @@ MEASUREMENTS = {
     "ecog_score": "ecog",
     "kps_score": "kps",
 }
-RANGES = {"pain_score": (0, 10), "ecog": (0, 5), "kps": (0, 100)}
+RANGES: dict[str, tuple[int, int]] = {"pain_score": (0, 10), "ecog": (0, 5), "kps": (0, 100)}
 ANSWERS = {"ecog": "ecog_answer", "kps": "kps_answer"}
 LIFE_EXPECTANCY = "life-expectancy"
 GRADED = {"escc": "escc-", "frankel": "frankel-", "ais": "ais-"}
 NUMBERED = {"sins": 18, "tokuhashi": 15, "tomita": 10, "bauer": 4, "nesms": 3, "katagiri": 10}  # highest possible
+PREGNANCY_TEST = "lab_pregnancy_test"
+PREGNANCY_ANSWERS = {
+    "pregnancy": "positive",
+    "pregnancy_answer_positive": "positive",
+    "not_pregnant": "negative",
+    "pregnancy_answer_negative": "negative",
+}
 TRENDS = {"disease_improved": "improved", "disease_stable": "stable", "disease_worsened": "worsened"}
 
 
@@ -41,7 +48,6 @@ def read(chart: Chart) -> tuple[tuple[Measurement, ...], tuple[Assessment, ...],
     refused: list[Refused] = []
     for kept in chart.of(Observation):
         observation = kept.resource
-        assert isinstance(observation, Observation)
         for found in (*_measure(kept, observation), *_assess(kept, observation)):
             if isinstance(found, Measurement):
                 measured.append(found)
@@ -52,7 +58,7 @@ def read(chart: Chart) -> tuple[tuple[Measurement, ...], tuple[Assessment, ...],
     return tuple(measured), tuple(assessed), tuple(refused)
 
 
-def _measure(kept: Kept, observation: Observation) -> Iterator[Measurement | Refused]:
+def _measure(kept: Kept[Observation], observation: Observation) -> Iterator[Measurement | Refused]:
     """The value itself, and those components of a panel that are measurements of their own."""
     names = _names(kept.concepts)
     if names:
@@ -66,21 +72,32 @@ def _names(concepts: frozenset[str]) -> list[str]:
     return [name for concept, name in MEASUREMENTS.items() if concept in concepts]
 
 
-def _one(kept: Kept, observation: Observation, name: str, valued: Observation | Component,
-         interpretation: list[CodeableConcept] | None) -> Iterator[Measurement | Refused]:
+def _one(
+    kept: Kept[Observation],
+    observation: Observation,
+    name: str,
+    valued: Observation | Component,
+    interpretation: list[CodeableConcept] | None,
+) -> Iterator[Measurement | Refused]:
     value = _value(name, valued, interpretation)
     if value is None:
         if valued.valueQuantity is not None and valued.valueQuantity.value is not None:
             reason = "has a comparator" if valued.valueQuantity.comparator else "unit not understood"
             yield Refused(kept.reference, f"{name.replace('_', ' ')}: {reason}")
         return
-    low, high = RANGES.get(name, (None, None))
-    if value < 0 or (high is not None and not low <= value <= high):
+    lowest, highest = RANGES.get(name, (0, None))
+    if value < lowest or (highest is not None and value > highest):
         yield Refused(kept.reference, f"{name.replace('_', ' ')}: outside its scale")
         return
     limits = _limits(name, valued.referenceRange)
-    yield Measurement(kept.reference, name, value, dates.when(relevance.effective(observation)), *limits,
-                      label=relevance.label(valued.code))
+    yield Measurement(
+        kept.reference,
+        name,
+        value,
+        dates.when(relevance.effective(observation)),
+        *limits,
+        label=relevance.label(valued.code),
+    )
 
 
 def _value(name: str, valued: Observation | Component, interpretation: list[CodeableConcept] | None) -> Decimal | None:
@@ -110,8 +127,11 @@ def _limit(name: str, quantity: Quantity | None) -> Decimal | None:
     return units.convert(name, quantity)
 
 
-def _assess(kept: Kept, observation: Observation) -> Iterator[Assessment | Measurement | Refused]:
-    """Our own assessment codes, and mCODE's cancer disease status."""
+def _assess(kept: Kept[Observation], observation: Observation) -> Iterator[Assessment | Measurement | Refused]:
+    """Our own assessment codes, mCODE's cancer disease status, and pregnancy tests."""
+    if PREGNANCY_TEST in kept.concepts:
+        yield from _pregnancy(kept)
+        return
     if "disease_status_code" in kept.concepts:
         trend = [TRENDS[c] for c in relevance.concepts_of([observation.valueCodeableConcept]) if c in TRENDS]
         if trend:
@@ -123,8 +143,11 @@ def _assess(kept: Kept, observation: Observation) -> Iterator[Assessment | Measu
     when, label = dates.when(relevance.effective(observation)), relevance.label(observation.code)
     if name == LIFE_EXPECTANCY:
         months = units.convert("life_expectancy", observation.valueQuantity)
-        yield (Refused(kept.reference, "life expectancy: unit not understood") if months is None
-               else Measurement(kept.reference, "life_expectancy", months, when, label=label))
+        yield (
+            Refused(kept.reference, "life expectancy: unit not understood")
+            if months is None
+            else Measurement(kept.reference, "life_expectancy", months, when, label=label)
+        )
         return
     value = _graded(name, observation)
     items = tuple(_items(observation.component or ())) if name == "sins" else ()
@@ -132,6 +155,16 @@ def _assess(kept: Kept, observation: Observation) -> Iterator[Assessment | Measu
         yield Refused(kept.reference, f"{name}: no value that the score can have")
         return
     yield Assessment(kept.reference, name, value, when, _level(observation), items, label)
+
+
+def _pregnancy(kept: Kept[Observation]) -> Iterator[Assessment]:
+    """A coded answer that is one of ours; "unknown", free text and contradictory codes are no answer."""
+    observation = kept.resource
+    concepts = relevance.concepts_of([observation.valueCodeableConcept])
+    answers = {PREGNANCY_ANSWERS[concept] for concept in concepts if concept in PREGNANCY_ANSWERS}
+    if len(answers) == 1:
+        when, label = dates.when(relevance.effective(observation)), relevance.label(observation.code)
+        yield Assessment(kept.reference, "pregnancy", answers.pop(), when, label=label)
 
 
 def _graded(name: str, observation: Observation) -> str | None:

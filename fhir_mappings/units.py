@@ -31,7 +31,9 @@ def _conversion(entry: str | Mapping[str, str]) -> Callable[[Decimal], Decimal]:
 def _load() -> tuple[dict[str, dict[str, Callable[[Decimal], Decimal]]], dict[str, str]]:
     tables = tomllib.loads((resources.files("fhir_mappings") / "units.toml").read_text(encoding="utf-8"))
     spellings = tables.pop("spellings")
-    return {name: {unit: _conversion(entry) for unit, entry in table.items()} for name, table in tables.items()}, spellings
+    return {
+        name: {unit: _conversion(entry) for unit, entry in table.items()} for name, table in tables.items()
+    }, spellings
 
 
 _tables, _spellings = _load()

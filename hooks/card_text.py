@@ -14,20 +14,36 @@ _SPECIAL = re.compile(r"([\\`*_\[\]{}()#|~!:@])")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 MODALITY_WORDS = {"MR": "MRI", "CT": "CT", "NM": "nuclear medicine scan", "PT": "PET", "XR": "plain film"}
 ASSESSMENT_WORDS = {
-    "sins": "SINS", "escc": "ESCC grade", "frankel": "Frankel grade", "ais": "ASIA impairment scale",
-    "tokuhashi": "revised Tokuhashi score", "tomita": "Tomita score", "bauer": "modified Bauer score",
-    "nesms": "NESMS", "katagiri": "Katagiri score", "disease_status": "disease status",
+    "sins": "SINS",
+    "escc": "ESCC grade",
+    "frankel": "Frankel grade",
+    "ais": "ASIA impairment scale",
+    "tokuhashi": "revised Tokuhashi score",
+    "tomita": "Tomita score",
+    "bauer": "modified Bauer score",
+    "nesms": "NESMS",
+    "katagiri": "Katagiri score",
+    "disease_status": "disease status",
+    "pregnancy": "pregnancy test or status",
 }
 MEASUREMENT_WORDS = {
-    "calcium": "total calcium", "calcium_corrected": "albumin-corrected calcium", "calcium_ionised": "ionised calcium",
-    "creatinine_clearance": "creatinine clearance", "alp": "alkaline phosphatase", "vitamin_d": "25-OH vitamin D",
-    "body_weight": "body weight", "body_height": "body height", "pain_score": "pain score", "ecog": "ECOG",
-    "kps": "Karnofsky", "life_expectancy": "life expectancy estimate",
+    "calcium": "total calcium",
+    "calcium_corrected": "albumin-corrected calcium",
+    "calcium_ionised": "ionised calcium",
+    "creatinine_clearance": "creatinine clearance",
+    "alp": "alkaline phosphatase",
+    "vitamin_d": "25-OH vitamin D",
+    "body_weight": "body weight",
+    "body_height": "body height",
+    "pain_score": "pain score",
+    "ecog": "ECOG",
+    "kps": "Karnofsky",
+    "life_expectancy": "life expectancy estimate",
 }
 
 
 def escape(text: str) -> str:
-    """Text from the record, made inert: one line, no control characters, no Markdown, no HTML, at most 80 characters."""
+    """Text from the record, made inert: one line, no control characters, Markdown or HTML, at most 80 characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     if len(line) > LABEL_LIMIT:
         line = line[: LABEL_LIMIT - 1] + "…"

@@ -1,10 +1,11 @@
-"""Decisions become CDS Hooks cards: merged, capped, in order of precedence, with one closing card for what is not known."""
+"""Decisions become CDS Hooks cards: merged, capped, in order of precedence, and one closing card at the end."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from hooks import closing_card, knowledge
 from hooks.card_text import describe, section, shorten
@@ -24,8 +25,8 @@ OVERRIDE_WORDS = {  # display texts of the HL7 code system (THO)
     "does-not-align-latest-evidence": "Does not align with latest evidence",
 }
 
-ToFhir = Callable[[ProposedOrder], dict[str, object] | None]
-Card = dict[str, object]
+ToFhir = Callable[[ProposedOrder], dict[str, Any] | None]
+Card = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,12 @@ def build(decisions: Iterable[Decision], facts: Facts, to_fhir: ToFhir, client: 
     """All cards of one answer. The same decisions and seed give the same bytes; the empty list means nothing to say."""
     decisions = tuple(decisions)
     groups = _groups(
-        Spoken(knowledge.load(d.rule), d.version, d.outcome)
-        for d in decisions if isinstance(d.outcome, Recommend)
+        Spoken(knowledge.load(d.rule), d.version, d.outcome) for d in decisions if isinstance(d.outcome, Recommend)
     )
     room = client.max_cards
     closing = closing_card.build(decisions, facts, groups)
     if len(groups) + (closing is not None) > room:
-        shown, cut = groups[: max(room - 1, 1)], groups[max(room - 1, 1):]
+        shown, cut = groups[: max(room - 1, 1)], groups[max(room - 1, 1) :]
         closing = closing_card.build(decisions, facts, shown, cut)
     else:
         shown = groups
@@ -109,14 +109,17 @@ def _card(group: list[Spoken], facts: Facts, to_fhir: ToFhir, client: Client, of
         card["selectionBehavior"] = client.selection_behavior
     if client.rule_url:
         card["links"] = [
-            {"label": f"Why: {one.knowledge.title}", "url": client.rule_url.format(rule=one.knowledge.rule),
-             "type": "absolute"}
+            {
+                "label": f"Why: {one.knowledge.title}",
+                "url": client.rule_url.format(rule=one.knowledge.rule),
+                "type": "absolute",
+            }
             for one in group
         ]
     return card
 
 
-def source(rule: Knowledge) -> dict[str, object]:
+def source(rule: Knowledge) -> dict[str, Any]:
     """The guideline that carries the rule, and the topic under which an EHR remembers an override."""
     words = rule.rule.split("_")
     topic = words[0] + "".join(word.capitalize() for word in words[1:])
@@ -127,8 +130,8 @@ def source(rule: Knowledge) -> dict[str, object]:
     }
 
 
-def _rule_entry(one: Spoken) -> dict[str, object]:
-    entry: dict[str, object] = {"rule": one.knowledge.rule, "version": one.version}
+def _rule_entry(one: Spoken) -> dict[str, Any]:
+    entry: dict[str, Any] = {"rule": one.knowledge.rule, "version": one.version}
     because = references(one.outcome.because)
     return {**entry, "because": because} if because else entry
 
@@ -140,8 +143,9 @@ def _detail(group: list[Spoken], facts: Facts) -> str:
         section("Also", also),
         section("Found", (describe(fact) for outcome in outcomes for fact in outcome.because)),
         section("Do", (line for outcome in outcomes for line in outcome.says.do)),
-        section("Not known", [line for outcome in outcomes for line in outcome.missing]
-                + closing_card.undelivered(facts)),
+        section(
+            "Not known", [line for outcome in outcomes for line in outcome.missing] + closing_card.undelivered(facts)
+        ),
         section("Why", (line for outcome in outcomes for line in outcome.says.why)),
         section("Why not otherwise", (line for outcome in outcomes for line in outcome.says.why_not)),
     ]
@@ -153,12 +157,12 @@ def _override_reasons(group: list[Spoken]) -> list[dict[str, str]]:
     return [{"code": code, "system": OVERRIDE_SYSTEM, "display": OVERRIDE_WORDS[code]} for code in codes]
 
 
-def _suggestions(group: list[Spoken], to_fhir: ToFhir, client: Client, offered: set[str]) -> list[dict[str, object]]:
+def _suggestions(group: list[Spoken], to_fhir: ToFhir, client: Client, offered: set[str]) -> list[dict[str, Any]]:
     """Each distinct suggestion once; only the leading rule's may come preselected.
 
     An order that could not be made valid is left out; the text still says what to do.
     """
-    built: list[dict[str, object]] = []
+    built: list[dict[str, Any]] = []
     for one in group:
         for suggestion in one.outcome.suggestions:
             actions = _actions(suggestion, to_fhir) if _new(suggestion, offered) else []
@@ -179,12 +183,12 @@ def _new(suggestion: Suggestion, offered: set[str]) -> bool:
     return fresh
 
 
-def _suggestion(label: str, actions: list[dict[str, object]], recommended: bool) -> dict[str, object]:
-    suggestion: dict[str, object] = {"label": label, "actions": actions}
+def _suggestion(label: str, actions: list[dict[str, Any]], recommended: bool) -> dict[str, Any]:
+    suggestion: dict[str, Any] = {"label": label, "actions": actions}
     return {**suggestion, "isRecommended": True} if recommended else suggestion
 
 
-def _actions(suggestion: Suggestion, to_fhir: ToFhir) -> list[dict[str, object]]:
+def _actions(suggestion: Suggestion, to_fhir: ToFhir) -> list[dict[str, Any]]:
     deletes = [
         {"type": "delete", "description": f"Remove the draft order {reference}", "resourceId": reference}
         for reference in suggestion.delete
@@ -202,5 +206,6 @@ def _identify(card: Card, seed: bytes, number: int) -> None:
     """UUIDs that depend on the request alone, so that a repeated call gives the same bytes."""
     space = uuid.uuid5(uuid.NAMESPACE_OID, f"spine-cds:{seed.hex()}")
     card["uuid"] = str(uuid.uuid5(space, f"card {number}"))
-    for index, suggestion in enumerate(card.get("suggestions", ())):  # type: ignore[arg-type]
+    suggestions: list[Card] = card.get("suggestions", [])
+    for index, suggestion in enumerate(suggestions):
         suggestion["uuid"] = str(uuid.uuid5(space, f"card {number} suggestion {index}"))

@@ -28,7 +28,9 @@ def build(
     """The card, without uuid; None when everything that matters could be assessed and shown."""
     said = {line for group in shown for one in group for line in one.outcome.missing}
     failed = [d for d in decisions if isinstance(d.outcome, Failed)]
-    asked = [d for d in decisions if isinstance(d.outcome, CannotTell) and d.outcome.ask and set(d.outcome.missing) - said]
+    asked = [
+        d for d in decisions if isinstance(d.outcome, CannotTell) and d.outcome.ask and set(d.outcome.missing) - said
+    ]
     child = bool(scope.is_child(facts) and cancer.any_cancer(facts) and not facts.patient.deceased)
     unknown = undelivered(facts) if scope.in_scope(facts) or _conditions_in_doubt(facts) else []
     omitted = [one for group in cut for one in group]

@@ -41,7 +41,7 @@ class Patient:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem, diagnosis or symptom. `concepts` are value-set names; `levels` vertebrae or "spine" when sited there."""
+    """A problem, diagnosis or symptom. `concepts` are value-set names; `levels` where in the spine it is sited."""
 
     source: str
     concepts: frozenset[str]
@@ -60,7 +60,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A number in the unit that `hooks` uses for its name (see UNITS), with the laboratory's own limits in that unit."""
+    """A number in the unit that `hooks` uses for its name (UNITS), with the laboratory's own limits in that unit."""
 
     source: str
     name: str

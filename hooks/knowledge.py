@@ -1,4 +1,4 @@
-"""Reads and checks the knowledge file beside a rule: thresholds, sources, card texts, review. A bad one stops start-up."""
+"""Reads and checks the knowledge file beside a rule: thresholds, sources, texts, review. A bad one stops start-up."""
 
 from __future__ import annotations
 
@@ -11,12 +11,28 @@ from decimal import Decimal
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
+from typing import Any
 
 from hooks.outcomes import INDICATORS, Wording
 
 UNIT_WORDS = {"d": "days", "h": "hours", "wk": "weeks", "mo": "months", "a": "years", "1": "", "{score}": ""}
-KEYS = {"title", "question", "version", "status", "implements", "group", "guideline", "strength", "certainty",
-        "limits", "override_reasons", "thresholds", "source", "card", "review"}
+KEYS = {
+    "title",
+    "question",
+    "version",
+    "status",
+    "implements",
+    "group",
+    "guideline",
+    "strength",
+    "certainty",
+    "limits",
+    "override_reasons",
+    "thresholds",
+    "source",
+    "card",
+    "review",
+}
 CARD_KEYS = {"indicator", "summary", "do", "why", "why_not"}
 REVIEW_KEYS = {"authored_by", "checked_by", "reviewed", "next_review"}
 STATUSES = ("draft", "active", "retired")
@@ -108,15 +124,14 @@ def load(rule: str) -> Knowledge:
     return read(name, data)
 
 
-def read(name: str, data: Mapping[str, object]) -> Knowledge:
+def read(name: str, data: Mapping[str, Any]) -> Knowledge:
     """Checks a parsed knowledge file and gives it its shape. Raises KnowledgeError naming the key."""
     unknown = set(data) - KEYS
     lacking = KEYS - set(data) - {"thresholds", "group"}
     if unknown or lacking:
         raise KnowledgeError(f"{name}.toml: unknown {sorted(unknown)}, missing {sorted(lacking)}")
-    sources = tuple(_source(name, entry) for entry in data["source"])
-    by_id = {source.id: source for source in sources}
-    thresholds = {key: _threshold(name, key, entry, by_id) for key, entry in data.get("thresholds", {}).items()}
+    by_id = read_sources(name, data)
+    thresholds = read_thresholds(name, data, by_id)
     if data["guideline"] not in by_id:
         raise KnowledgeError(f"{name}.toml: guideline names no [[source]]")
     if data["status"] not in STATUSES:
@@ -135,20 +150,30 @@ def read(name: str, data: Mapping[str, object]) -> Knowledge:
         limits=tuple(data["limits"]),
         override_reasons=tuple(data["override_reasons"]),
         thresholds=MappingProxyType(thresholds),
-        sources=sources,
+        sources=tuple(by_id.values()),
         cards=MappingProxyType({key: _card(name, key, entry) for key, entry in data["card"].items()}),
         review=_review(name, data["review"]),
     )
 
 
-def _source(name: str, entry: Mapping[str, object]) -> Source:
+def read_sources(name: str, data: Mapping[str, Any]) -> dict[str, Source]:
+    """The sources of a file by id; also for tables that several rules ask (NOMS, histology)."""
+    return {source.id: source for source in (_source(name, entry) for entry in data["source"])}
+
+
+def read_thresholds(name: str, data: Mapping[str, Any], sources: Mapping[str, Source]) -> dict[str, Threshold]:
+    """The thresholds of a file by name, each with a source that the file lists."""
+    return {key: _threshold(name, key, entry, sources) for key, entry in data.get("thresholds", {}).items()}
+
+
+def _source(name: str, entry: Mapping[str, Any]) -> Source:
     try:
         return Source(**entry)
     except TypeError as error:
         raise KnowledgeError(f"{name}.toml: [[source]] {error}") from error
 
 
-def _threshold(name: str, key: str, entry: Mapping[str, object], sources: Mapping[str, Source]) -> Threshold:
+def _threshold(name: str, key: str, entry: Mapping[str, Any], sources: Mapping[str, Source]) -> Threshold:
     try:
         threshold = Threshold(**{**entry, "value": Decimal(str(entry["value"]))})
     except (TypeError, KeyError, ArithmeticError) as error:
@@ -158,7 +183,7 @@ def _threshold(name: str, key: str, entry: Mapping[str, object], sources: Mappin
     return threshold
 
 
-def _card(name: str, key: str, entry: Mapping[str, object]) -> Wording:
+def _card(name: str, key: str, entry: Mapping[str, Any]) -> Wording:
     if set(entry) - CARD_KEYS or entry.get("indicator") not in INDICATORS:
         raise KnowledgeError(f"{name}.toml: card.{key}: unknown keys or no valid indicator")
     text = Wording(
@@ -176,11 +201,12 @@ def _card(name: str, key: str, entry: Mapping[str, object]) -> Wording:
     return text
 
 
-def _review(name: str, entry: Mapping[str, object]) -> Mapping[str, str]:
+def _review(name: str, entry: Mapping[str, Any]) -> Mapping[str, str]:
     if set(entry) != REVIEW_KEYS:
         raise KnowledgeError(f"{name}.toml: review must hold exactly {sorted(REVIEW_KEYS)}")
-    return MappingProxyType({key: value.isoformat() if isinstance(value, date) else str(value)
-                             for key, value in entry.items()})
+    return MappingProxyType(
+        {key: value.isoformat() if isinstance(value, date) else str(value) for key, value in entry.items()}
+    )
 
 
 def catalogue() -> dict[str, Knowledge]:

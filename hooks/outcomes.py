@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -130,6 +131,6 @@ OUTCOME_NAMES = {
 }
 
 
-def references(facts: tuple[Fact, ...]) -> list[str]:
+def references(facts: Iterable[Fact]) -> list[str]:
     """The resources behind some facts, each once, in the order given."""
     return list(dict.fromkeys(fact.source for fact in facts))

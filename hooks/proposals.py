@@ -19,8 +19,9 @@ CONSULT_WORDS = {
 }
 
 
-def spine_imaging(facts: Facts, priority: str, because: tuple[Fact, ...],
-                  replacing: tuple[Order, ...] = ()) -> tuple[Suggestion, ...]:
+def spine_imaging(
+    facts: Facts, priority: str, because: tuple[Fact, ...], replacing: tuple[Order, ...] = ()
+) -> tuple[Suggestion, ...]:
     """Whole-spine MRI, or CT where MRI is recorded as contraindicated; nothing if that is on order already."""
     reasons = tuple(r for r in references(because) if r.startswith(("Condition/", "Observation/")))
     if imaging.mri_contraindicated(facts):
@@ -44,11 +45,14 @@ def spine_imaging_lines(facts: Facts) -> tuple[str, ...]:
         when = f" since {pending[0].when.text}" if pending[0].when else ""
         lines.append(f"Whole-spine MRI is already on order{when}: make sure that it is done in time.")
     if imaging.mri_contraindicated(facts):
-        lines.append("MRI is recorded as contraindicated: CT of the spine instead, CT myelography if the cord must be "
-                     "seen; confirm with radiology.")
+        lines.append(
+            "MRI is recorded as contraindicated: CT of the spine instead, CT myelography if the cord must be "
+            "seen; confirm with radiology."
+        )
     elif imaging.mri_caution(facts):
-        lines.append("An implant is on record: ask whether it is MR-conditional. Most are; it is no reason to settle "
-                     "for CT.")
+        lines.append(
+            "An implant is on record: ask whether it is MR-conditional. Most are; it is no reason to settle for CT."
+        )
     return tuple(lines)
 
 

@@ -15,8 +15,24 @@ from hooks.facts import Assessment, Fact, Facts, Finding, Imaging, Measurement, 
 
 FOLDER = Path(__file__).parent / "vignettes"
 AS_OF = date(2026, 11, 24)
-KEYS = {"name", "patient", "facts", "unavailable", "incomplete", "expect", "indicator", "suggests", "removes", "says",
-        "never_says", "missing", "why", "threshold", "side", "as_of"}
+KEYS = {
+    "name",
+    "patient",
+    "facts",
+    "unavailable",
+    "incomplete",
+    "expect",
+    "indicator",
+    "suggests",
+    "removes",
+    "says",
+    "never_says",
+    "missing",
+    "why",
+    "threshold",
+    "side",
+    "as_of",
+}
 
 
 @dataclass(frozen=True)
@@ -90,22 +106,39 @@ def _concepts(subject: str | list[str]) -> frozenset[str]:
 
 def _finding(subject: Any, words: dict[str, Any], source: str) -> tuple[Fact, dict[str, Any]]:
     return Finding(
-        source, _concepts(subject), words.pop("label", ""), dates.when(words.pop("onset", None)),
-        dates.when(words.pop("recorded", None)), words.pop("status", "active"), words.pop("certain", True),
-        frozenset(words.pop("levels", ()))), words
+        source,
+        _concepts(subject),
+        words.pop("label", ""),
+        dates.when(words.pop("onset", None)),
+        dates.when(words.pop("recorded", None)),
+        words.pop("status", "active"),
+        words.pop("certain", True),
+        frozenset(words.pop("levels", ())),
+    ), words
 
 
 def _measurement(subject: Any, words: dict[str, Any], source: str) -> tuple[Fact, dict[str, Any]]:
     low, high = words.pop("low", None), words.pop("high", None)
     return Measurement(
-        source, subject, Decimal(str(words.pop("value"))), dates.when(words.pop("when", None)),
-        None if low is None else Decimal(str(low)), None if high is None else Decimal(str(high))), words
+        source,
+        subject,
+        Decimal(str(words.pop("value"))),
+        dates.when(words.pop("when", None)),
+        None if low is None else Decimal(str(low)),
+        None if high is None else Decimal(str(high)),
+    ), words
 
 
 def _assessment(subject: Any, words: dict[str, Any], source: str) -> tuple[Fact, dict[str, Any]]:
     value = words.pop("value", None)
-    return Assessment(source, subject, None if value is None else str(value), dates.when(words.pop("when", None)),
-                      words.pop("level", None), tuple(words.pop("items", {}).items())), words
+    return Assessment(
+        source,
+        subject,
+        None if value is None else str(value),
+        dates.when(words.pop("when", None)),
+        words.pop("level", None),
+        tuple(words.pop("items", {}).items()),
+    ), words
 
 
 def _imaging(subject: Any, words: dict[str, Any], source: str) -> tuple[Fact, dict[str, Any]]:
@@ -114,28 +147,60 @@ def _imaging(subject: Any, words: dict[str, Any], source: str) -> tuple[Fact, di
 
 def _order(subject: Any, words: dict[str, Any], source: str) -> tuple[Fact, dict[str, Any]]:
     draft = words.pop("draft", False)
-    return Order(source, _concepts(subject), words.pop("status", "draft" if draft else "active"),
-                 dates.when(words.pop("when", None)), "", draft, words.pop("selected", draft),
-                 frozenset(words.pop("levels", ()))), words
+    return Order(
+        source,
+        _concepts(subject),
+        words.pop("status", "draft" if draft else "active"),
+        dates.when(words.pop("when", None)),
+        "",
+        draft,
+        words.pop("selected", draft),
+        frozenset(words.pop("levels", ())),
+    ), words
 
 
 def _medication(subject: Any, words: dict[str, Any], source: str) -> tuple[Fact, dict[str, Any]]:
     draft, dose, kind = words.pop("draft", False), words.pop("mg", None), words.pop("kind", "order")
     status = words.pop("status", "draft" if draft else "completed" if kind == "given" else "active")
-    return Medication(source, _concepts(subject), status, kind, None if dose is None else Decimal(str(dose)),
-                      dates.when(words.pop("when", None)), "", draft, words.pop("selected", draft)), words
+    return Medication(
+        source,
+        _concepts(subject),
+        status,
+        kind,
+        None if dose is None else Decimal(str(dose)),
+        dates.when(words.pop("when", None)),
+        "",
+        draft,
+        words.pop("selected", draft),
+    ), words
 
 
 def _procedure(subject: Any, words: dict[str, Any], source: str) -> tuple[Fact, dict[str, Any]]:
-    return Procedure(source, _concepts(subject), words.pop("status", "completed"), dates.when(words.pop("when", None)),
-                     "", frozenset(words.pop("levels", ()))), words
+    return Procedure(
+        source,
+        _concepts(subject),
+        words.pop("status", "completed"),
+        dates.when(words.pop("when", None)),
+        "",
+        frozenset(words.pop("levels", ())),
+    ), words
 
 
 BUILDERS = {
-    "finding": _finding, "measured": _measurement, "assessed": _assessment, "imaging": _imaging, "order": _order,
-    "medication": _medication, "procedure": _procedure,
+    "finding": _finding,
+    "measured": _measurement,
+    "assessed": _assessment,
+    "imaging": _imaging,
+    "order": _order,
+    "medication": _medication,
+    "procedure": _procedure,
 }
 RESOURCES = {
-    "finding": "Condition", "measured": "Observation", "assessed": "Observation", "imaging": "ImagingStudy",
-    "order": "ServiceRequest", "medication": "MedicationRequest", "procedure": "Procedure",
+    "finding": "Condition",
+    "measured": "Observation",
+    "assessed": "Observation",
+    "imaging": "ImagingStudy",
+    "order": "ServiceRequest",
+    "medication": "MedicationRequest",
+    "procedure": "Procedure",
 }

@@ -22,7 +22,7 @@ CATALOGUE = knowledge.catalogue()
 def test_every_rule_is_governed(rule: Knowledge) -> None:
     assert rule.question.endswith("?")
     assert re.fullmatch(r"\d+\.\d+\.\d+", rule.version)
-    assert rule.implements and rule.limits and rule.strength and rule.certainty
+    assert all((rule.implements, rule.limits, rule.strength, rule.certainty))
     assert all(source.url.startswith("https://") for source in rule.sources)
     assert all(code in OVERRIDE_WORDS for code in rule.override_reasons)
     assert rule.review["checked_by"] == "", "nobody has signed yet; a signature belongs to a named clinician"
@@ -33,9 +33,11 @@ def test_every_rule_is_governed(rule: Knowledge) -> None:
 def test_every_threshold_states_value_unit_and_source(rule: Knowledge) -> None:
     ids = {source.id for source in rule.sources}
     for name, threshold in rule.thresholds.items():
-        assert threshold.unit and threshold.value > 0, name
+        assert threshold.unit, name
+        assert threshold.value > 0, name
         assert threshold.source in ids or (threshold.source == "ours" and threshold.note), (
-            f"{name}: a number of our own needs a note")
+            f"{name}: a number of our own needs a note"
+        )
 
 
 @pytest.mark.parametrize("rule", CATALOGUE.values(), ids=lambda k: k.rule)
@@ -44,8 +46,11 @@ def test_a_source_that_was_only_remembered_is_never_the_only_ground(rule: Knowle
 
 
 def test_no_knowledge_file_lies_about_unused() -> None:
-    files = {file.name.removesuffix(".toml") for file in resources.files("hooks.rules").iterdir()
-             if file.name.endswith(".toml")}
+    files = {
+        file.name.removesuffix(".toml")
+        for file in resources.files("hooks.rules").iterdir()
+        if file.name.endswith(".toml")
+    }
     assert files == set(CATALOGUE)
 
 
@@ -54,19 +59,22 @@ def good() -> dict:
     return tomllib.loads(text, parse_float=Decimal)
 
 
-@pytest.mark.parametrize(("break_it", "named"), [
-    (lambda d: d.pop("question"), "question"),
-    (lambda d: d.update(colour="red"), "colour"),
-    (lambda d: d.update(guideline="nobody"), "guideline"),
-    (lambda d: d.update(status="signed"), "status"),
-    (lambda d: d["thresholds"]["new_deficit"].update(source="nobody"), "thresholds.new_deficit"),
-    (lambda d: d["thresholds"]["new_deficit"].update(value="soon"), "thresholds.new_deficit"),
-    (lambda d: d["thresholds"]["new_deficit"].pop("unit"), "thresholds.new_deficit"),
-    (lambda d: d["card"]["replace"].update(indicator="loud"), "card.replace"),
-    (lambda d: d["card"]["replace"].update(summary="{"), "card.replace"),
-    (lambda d: d["review"].pop("checked_by"), "review"),
-    (lambda d: d["source"][0].pop("url"), "source"),
-])
+@pytest.mark.parametrize(
+    ("break_it", "named"),
+    [
+        (lambda d: d.pop("question"), "question"),
+        (lambda d: d.update(colour="red"), "colour"),
+        (lambda d: d.update(guideline="nobody"), "guideline"),
+        (lambda d: d.update(status="signed"), "status"),
+        (lambda d: d["thresholds"]["new_deficit"].update(source="nobody"), "thresholds.new_deficit"),
+        (lambda d: d["thresholds"]["new_deficit"].update(value="soon"), "thresholds.new_deficit"),
+        (lambda d: d["thresholds"]["new_deficit"].pop("unit"), "thresholds.new_deficit"),
+        (lambda d: d["card"]["replace"].update(indicator="loud"), "card.replace"),
+        (lambda d: d["card"]["replace"].update(summary="{"), "card.replace"),
+        (lambda d: d["review"].pop("checked_by"), "review"),
+        (lambda d: d["source"][0].pop("url"), "source"),
+    ],
+)
 def test_a_bad_file_is_refused_by_name_and_key(break_it, named: str) -> None:
     data = deepcopy(good())
     break_it(data)

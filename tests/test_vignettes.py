@@ -16,9 +16,7 @@ from hooks.outcomes import CannotTell, Decision, NotApplicable, Outcome, Recomme
 from tests.read_vignettes import Vignette, all_vignettes, files
 
 VIGNETTES = all_vignettes()
-RULES: dict[str, ModuleType] = {
-    rule.KNOWLEDGE.rule: rule for rule in (*patient_view.RULES, *order_select.RULES)
-}
+RULES: dict[str, ModuleType] = {rule.KNOWLEDGE.rule: rule for rule in (*patient_view.RULES, *order_select.RULES)}
 KINDS = {"recommend": Recommend, "cannot tell": CannotTell, "not applicable": NotApplicable}
 
 
@@ -38,7 +36,8 @@ def test_the_rule_says_what_the_vignette_expects(vignette: Vignette) -> None:
     elif isinstance(outcome, NotApplicable):
         assert all(word in outcome.why for word in expect.get("why", ())), outcome.why
         assert outcome.because or vignette.facts.patient.deceased or (vignette.facts.patient.age_years or 99) < 18, (
-            "not applicable must rest on recorded facts")
+            "not applicable must rest on recorded facts"
+        )
 
 
 def _check_recommendation(outcome: Recommend, expect: dict) -> None:
@@ -65,7 +64,8 @@ def test_every_card_obeys_the_standard(vignette: Vignette) -> None:
     decisions = run.decide([RULES[vignette.rule]], vignette.facts)
     built = cards.build(decisions, vignette.facts, lambda order: to_fhir(order, "1"), cards.Client(), b"vignette")
     for card in built:
-        assert 0 < len(card["summary"]) <= SUMMARY_LIMIT and "…" not in card["summary"], card["summary"]
+        assert 0 < len(card["summary"]) <= SUMMARY_LIMIT
+        assert "…" not in card["summary"], card["summary"]
         assert "{" not in card["summary"] + card["detail"], "a placeholder was not filled"
         assert ("suggestions" in card) == ("selectionBehavior" in card)
     if isinstance(decisions[0].outcome, Recommend):
@@ -123,8 +123,13 @@ def test_forgetting_a_fact_never_reassures(vignette: Vignette) -> None:
 @pytest.mark.parametrize("vignette", VIGNETTES, ids=str)
 def test_data_that_did_not_arrive_never_reassures(vignette: Vignette) -> None:
     """The same for whole kinds of data: nothing of a kind, and the kind named as not available."""
-    fields = {"imaging studies": "imaging", "laboratory results": "measurements", "orders and referrals": "orders",
-              "procedures": "procedures", "medication requests": "medications"}
+    fields = {
+        "imaging studies": "imaging",
+        "laboratory results": "measurements",
+        "orders and referrals": "orders",
+        "procedures": "procedures",
+        "medication requests": "medications",
+    }
     before = outcome_of(vignette)
     for kind, field in fields.items():
         known = getattr(vignette.facts, field)

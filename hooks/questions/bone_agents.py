@@ -33,7 +33,7 @@ def is_low_dose_denosumab(medication: Medication) -> bool:
 
 
 def running(facts: Facts, days: Decimal, *concepts: str) -> tuple[Medication, ...]:
-    """Bone agents ordered and active, or given, at most `days` ago; drafts of this session and low-dose denosumab apart."""
+    """Bone agents ordered and active, or given at most `days` ago; drafts of this session are not among them."""
     wanted = frozenset(concepts or AGENTS)
     return tuple(m for m in facts.medications if m.concepts & wanted and not m.draft and _counts(m, facts, days))
 

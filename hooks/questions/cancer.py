@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from hooks.facts import Facts, Finding
 
-SECONDARY = frozenset({
-    "bone_metastasis", "spinal_metastasis", "bone_marrow_metastasis", "intradural_metastasis",
-    "visceral_or_brain_metastasis", "secondary_cancer",
-})
+SECONDARY = frozenset(
+    {
+        "bone_metastasis",
+        "spinal_metastasis",
+        "bone_marrow_metastasis",
+        "intradural_metastasis",
+        "visceral_or_brain_metastasis",
+        "secondary_cancer",
+    }
+)
 BONE = frozenset({"bone_metastasis", "spinal_metastasis"})
 HISTORY = "personal_history_of_cancer"
 
@@ -46,10 +52,17 @@ PRIMARY_WORDS = {
     "primary_unknown": "cancer of unknown primary",
 }
 PRIMARY = frozenset(PRIMARY_WORDS) - {"mgus"}  # a precursor, not a cancer
-HAEMATOLOGICAL = frozenset({
-    "primary_myeloma", "myeloma_in_remission", "myeloma_smouldering", "mgus", "plasmacytoma_solitary",
-    "primary_lymphoma", "primary_leukaemia",
-})
+HAEMATOLOGICAL = frozenset(
+    {
+        "primary_myeloma",
+        "myeloma_in_remission",
+        "myeloma_smouldering",
+        "mgus",
+        "plasmacytoma_solitary",
+        "primary_lymphoma",
+        "primary_leukaemia",
+    }
+)
 
 
 def any_cancer(facts: Facts) -> tuple[Finding, ...]:
@@ -83,9 +96,14 @@ def suspected_metastases(facts: Facts) -> tuple[Finding, ...]:
     return facts.finding(*BONE)
 
 
+def suspected_spinal_metastases(facts: Facts) -> tuple[Finding, ...]:
+    """The same, sited in the spine."""
+    return tuple(f for f in suspected_metastases(facts) if "spinal_metastasis" in f.concepts or f.levels)
+
+
 def name(facts: Facts) -> str:
     """The patient's cancer in two or three words, for a summary."""
-    active = [f for f in primaries(facts)] or [f for f in facts.findings if f.concepts & PRIMARY]
+    active = list(primaries(facts)) or [f for f in facts.findings if f.concepts & PRIMARY]
     if active:
         site = next(s for s in PRIMARY_WORDS if s in active[0].concepts)
         return PRIMARY_WORDS[site] if active[0].status == "active" else f"past {PRIMARY_WORDS[site]}"

@@ -33,8 +33,10 @@ def placed(facts: Facts, concepts: tuple[str, ...], since: date | None = None) -
     """Orders of a kind that are in draft, active or done; with `since` those authored then or later, or undated."""
     wanted = frozenset(concepts)
     return tuple(
-        o for o in facts.orders
-        if o.concepts & wanted and o.status in PLACED
+        o
+        for o in facts.orders
+        if o.concepts & wanted
+        and o.status in PLACED
         and (since is None or o.when is None or o.when.latest >= since or o.status != "completed")
     )
 

@@ -29,7 +29,7 @@ def since(studies: tuple[Imaging, ...], start: When | None) -> tuple[Imaging, ..
 def whole_spine(studies: tuple[Imaging, ...]) -> bool:
     """Do the studies together show cervical, thoracic and lumbar spine?"""
     shown = frozenset().union(*(s.regions for s in studies))
-    return "whole" in shown or WHOLE <= shown
+    return "whole" in shown or shown >= WHOLE
 
 
 def whole_spine_mri_since(facts: Facts, start: When | None) -> tuple[Imaging, ...]:
@@ -56,7 +56,7 @@ def pending_whole_spine_mri(facts: Facts) -> tuple[Order, ...]:
         return whole
     regional = pending(facts, *MRI_REGIONS)
     shown = frozenset().union(*(ordered_regions(o) for o in regional))
-    return regional if WHOLE <= shown else ()
+    return regional if shown >= WHOLE else ()
 
 
 def ordered_regions(order: Order) -> frozenset[str]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from hooks.facts import Facts, Measurement
 
-# Zoledronic acid label: corrected Ca (mg/dL) = Ca + 0.8 x (4.0 - albumin g/dL). Cockcroft-Gault 1976: the constants below.
+# Zoledronic acid label: corrected Ca (mg/dL) = Ca + 0.8 x (4.0 - albumin g/dL). Cockcroft-Gault: the constants below.
 # They are parts of published formulas, not thresholds, and so stand here and not in a knowledge file.
 CALCIUM_PER_ALBUMIN = Decimal("0.8")
 NORMAL_ALBUMIN_G_DL = Decimal("4.0")
@@ -40,6 +40,7 @@ def calcium(facts: Facts, days: Decimal | None = None) -> Calcium | None:
     With `days`, results whose date is not surely within them are left out. Of ionised and total the newer day wins
     only when the other is older than `days`; a result that is already corrected is never corrected again.
     """
+
     def fresh(name: str) -> Measurement | None:
         found = facts.measured(name)
         if found is None or found.when is None:
@@ -101,11 +102,13 @@ def creatinine_clearance(facts: Facts) -> Clearance | None:
 def missing_for_clearance(facts: Facts) -> tuple[str, ...]:
     """What Cockcroft-Gault still needs."""
     return tuple(
-        word for word, known in (
+        word
+        for word, known in (
             ("serum creatinine", facts.measured("creatinine")),
             ("body weight", facts.measured("body_weight")),
             ("date of birth", facts.patient.age_years is not None),
-        ) if not known
+        )
+        if not known
     )
 
 

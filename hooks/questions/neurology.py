@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from hooks.facts import Assessment, Facts, Finding
+from hooks.facts import Assessment, Facts, Finding, When
 
 # NICE NG234's symptoms and signs of cord or cauda equina compression, as far as value sets exist for them.
 DEFICIT_WORDS = {
@@ -28,13 +28,23 @@ def deficits(facts: Facts) -> tuple[Finding, ...]:
 
 def new_deficits(facts: Facts, days: Decimal) -> tuple[Finding | Assessment, ...]:
     """Deficits that began or were recorded at most `days` ago, and grades that are new or worse. Undated means new."""
-    findings = tuple(f for f in deficits(facts) if _is_new(f, facts, days))
+    findings = tuple(f for f in deficits(facts) if is_new(f, facts, days))
     return findings + worse_grades(facts, days)
 
 
-def _is_new(finding: Finding, facts: Facts, days: Decimal) -> bool:
-    dates = [when for when in (finding.onset, finding.recorded) if when]
-    return not dates or any(when.maybe_within(days, facts.as_of) for when in dates)
+def is_new(one: Finding | Assessment, facts: Facts, days: Decimal) -> bool:
+    """Began or was recorded at most `days` ago, or nobody wrote when."""
+    dates = (one.onset, one.recorded) if isinstance(one, Finding) else (one.when,)
+    known = [when for when in dates if when]
+    return not known or any(when.maybe_within(days, facts.as_of) for when in known)
+
+
+def began(one: Finding | Assessment, facts: Facts, days: Decimal) -> When | None:
+    """When it began; of something long known that was recorded anew, when it was recorded."""
+    if isinstance(one, Assessment):
+        return one.when
+    old_onset = one.onset and not one.onset.maybe_within(days, facts.as_of)
+    return one.recorded if old_onset else one.when
 
 
 def worse_grades(facts: Facts, days: Decimal) -> tuple[Assessment, ...]:
@@ -47,7 +57,7 @@ def worse_grades(facts: Facts, days: Decimal) -> tuple[Assessment, ...]:
         newest, older = grades[0], grades[1:]
         recent = newest.when is None or newest.when.maybe_within(days, facts.as_of)
         # Letters run from a (complete) to e (normal): a smaller letter is a worse state.
-        if recent and (not older or newest.value < (older[0].value or "")):
+        if recent and (not older or (newest.value or "") < (older[0].value or "")):
             found.append(newest)
     return tuple(found)
 
@@ -55,6 +65,25 @@ def worse_grades(facts: Facts, days: Decimal) -> tuple[Assessment, ...]:
 def grades(facts: Facts) -> tuple[Assessment, ...]:
     """All Frankel and AIS grades on record."""
     return (*facts.assessed("frankel"), *facts.assessed("ais"))
+
+
+def newest_grades(facts: Facts) -> tuple[Assessment, ...]:
+    """The newest grade of each scale."""
+    return tuple(a for scale in ("frankel", "ais") for a in facts.assessed(scale)[:1] if a.value)
+
+
+def signs(facts: Facts) -> tuple[Finding | Assessment, ...]:
+    """Deficits that an examiner can find, and newest grades that show one: more than radicular pain alone."""
+    findings = tuple(f for f in deficits(facts) if f.concepts & (DEFICIT_WORDS.keys() - {"radiculopathy"}))
+    return findings + tuple(a for a in newest_grades(facts) if (a.value or "")[-1] in IMPAIRED_GRADES)
+
+
+def intact(facts: Facts, days: Decimal) -> tuple[Assessment, ...]:
+    """A normal grade that is surely fresh, and no deficit on record. Silence about deficits alone is no "intact"."""
+    newest = newest_grades(facts)
+    if deficits(facts) or any((a.value or "")[-1] in IMPAIRED_GRADES for a in newest):
+        return ()
+    return tuple(a for a in newest if a.when and a.when.surely_within(days, facts.as_of))
 
 
 def suspected_compression(facts: Facts) -> tuple[Finding, ...]:
@@ -72,5 +101,10 @@ def words(found: tuple[Finding | Assessment, ...]) -> str:
     named = [word for concept, word in DEFICIT_WORDS.items() if concept in concepts]
     if not named:
         named = ["neurological deficit"]
-    return named[0] if len(named) == 1 else f"{named[0]} and {named[1]}" if len(named) == 2 else (
-        f"{named[0]}, {named[1]} and more")
+    return (
+        named[0]
+        if len(named) == 1
+        else f"{named[0]} and {named[1]}"
+        if len(named) == 2
+        else (f"{named[0]}, {named[1]} and more")
+    )

@@ -22,7 +22,7 @@ class Instability:
 
 
 def of(assessment: Assessment) -> Instability | None:
-    """SINS from the parts where there are any, else from the total; None when it holds neither or contradicts itself."""
+    """SINS from its parts where there are any, else from the total; None when neither is there or they disagree."""
     items = dict(assessment.items)
     if assessment.level and "location" not in items and items:
         points = sins.location_points(assessment.level)
@@ -62,5 +62,5 @@ def worst(facts: Facts) -> Instability | None:
 
 def performance(facts: Facts) -> Measurement | None:
     """The newest ECOG or Karnofsky value; the two scales are never turned into one another."""
-    known = [m for m in (facts.measured("ecog"), facts.measured("kps")) if m and m.when]
-    return max(known, key=lambda m: m.when.latest) if known else None
+    known = [(m.when, m) for m in (facts.measured("ecog"), facts.measured("kps")) if m and m.when]
+    return max(known, key=lambda pair: pair[0])[1] if known else None

@@ -1,1 +1,1 @@
-"""One clinical question a module: the rule, its knowledge file of the same name beside it, its vignettes in the tests."""
+"""One clinical question a module: the rule, its knowledge file beside it, its vignettes in the tests, one name."""

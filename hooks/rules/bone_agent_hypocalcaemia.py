@@ -24,8 +24,10 @@ def decide(facts: Facts) -> Outcome:
     if _low(calcium):
         return _stop(drafts, calcium)
     if labs.stale(calcium.because, KNOWLEDGE.value("fresh"), facts):
-        return CannotTell(("calcium and albumin not older than {fresh}".format_map(KNOWLEDGE.thresholds),),
-                          because=(*drafts, *calcium.because))
+        return CannotTell(
+            ("calcium and albumin not older than {fresh}".format_map(KNOWLEDGE.thresholds),),
+            because=(*drafts, *calcium.because),
+        )
     if calcium.low is None:
         return CannotTell(("the laboratory's lower limit for calcium",), because=(*drafts, *calcium.because))
     return NotApplicable(f"{calcium} is not below the limit", (*drafts, *calcium.because))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from hooks import knowledge
-from hooks.facts import Fact, Facts, Medication
+from hooks.facts import Fact, Facts, Finding, Medication
 from hooks.outcomes import CannotTell, Dose, NotApplicable, Outcome, ProposedOrder, Recommend, Suggestion
 from hooks.questions import bone_agents, labs
 from hooks.rules.bone_modifying_agent import KNOWLEDGE as AGENT
@@ -29,24 +31,36 @@ def decide(facts: Facts) -> Outcome:
         return CannotTell(("creatinine clearance: " + ", ".join(labs.missing_for_clearance(facts)),), because=drafts)
     old = labs.stale(clearance.because, KNOWLEDGE.value("fresh"), facts)
     if old:
-        return CannotTell(("creatinine and body weight not older than {fresh}".format_map(KNOWLEDGE.thresholds),),
-                          because=(*drafts, *old))
+        return CannotTell(
+            ("creatinine and body weight not older than {fresh}".format_map(KNOWLEDGE.thresholds),),
+            because=(*drafts, *old),
+        )
     return _dose(facts, drafts, clearance)
 
 
-def _too_low(facts: Facts, drafts: tuple[Medication, ...], clearance: labs.Clearance | None, dialysis: tuple) -> Outcome:
+def _too_low(
+    facts: Facts, drafts: tuple[Medication, ...], clearance: labs.Clearance | None, dialysis: tuple[Finding, ...]
+) -> Outcome:
     stopped = tuple(m for m in drafts if m.concepts & {"zoledronic_acid", "pamidronate"})
-    because = (*drafts, *(clearance.because if clearance else ()), *dialysis)
+    because: tuple[Fact, ...] = (*drafts, *(clearance.because if clearance else ()), *dialysis)
     shown = f"creatinine clearance {clearance}" if clearance else "dialysis"
     if not stopped:
         return Recommend(because, KNOWLEDGE.card("denosumab" if _denosumab(drafts) else "other", clearance=shown))
-    offer = ProposedOrder("denosumab", "Denosumab 120 mg subcutaneously every 4 weeks", reasons=_reasons(facts),
-                          dose=Dose(AGENT.value("denosumab_dose"), "subcutaneous", int(AGENT.value("denosumab_interval"))))
+    offer = ProposedOrder(
+        "denosumab",
+        "Denosumab 120 mg subcutaneously every 4 weeks",
+        reasons=_reasons(facts),
+        dose=Dose(AGENT.value("denosumab_dose"), "subcutaneous", int(AGENT.value("denosumab_interval"))),
+    )
     remove = tuple(m.source for m in stopped)
     return Recommend(
-        because, KNOWLEDGE.card("stop", agent=bone_agents.agent(stopped[0]), clearance=shown),
-        suggestions=(Suggestion(f"Remove the {bone_agents.agent(stopped[0])} order", delete=remove),
-                     Suggestion("Denosumab 120 mg instead, once calcium is normal", (offer,), remove)))
+        because,
+        KNOWLEDGE.card("stop", agent=bone_agents.agent(stopped[0]), clearance=shown),
+        suggestions=(
+            Suggestion(f"Remove the {bone_agents.agent(stopped[0])} order", delete=remove),
+            Suggestion("Denosumab 120 mg instead, once calcium is normal", (offer,), remove),
+        ),
+    )
 
 
 def _denosumab(drafts: tuple[Medication, ...]) -> bool:
@@ -71,22 +85,32 @@ def _sex_unknown(zoledronic: tuple[Medication, ...], clearance: labs.Clearance) 
     """Two clearances, two doses: an order for neither is wrong; an order for one of them depends on the sex."""
     possible = [dose_for(clearance.high), dose_for(clearance.low)]
     doses = " or ".join(f"{dose.normalize():f} mg" if dose else "none" for dose in possible)
-    because = (*zoledronic, *clearance.because)
+    because: tuple[Fact, ...] = (*zoledronic, *clearance.because)
     if all(m.dose_mg in possible or m.dose_mg is None for m in zoledronic):
         return CannotTell((f"sex, on which the dose depends: {doses} at {clearance}",), ask=True, because=because)
     return Recommend(because, KNOWLEDGE.card("sex_unknown", clearance=str(clearance), doses=doses))
 
 
-def _wrong_dose(facts: Facts, zoledronic: tuple[Medication, ...], clearance: labs.Clearance, right: knowledge.Decimal) -> Recommend:
+def _wrong_dose(
+    facts: Facts, zoledronic: tuple[Medication, ...], clearance: labs.Clearance, right: Decimal
+) -> Recommend:
     text = f"Zoledronic acid {right.normalize():f} mg intravenously every 4 weeks"
     order = ProposedOrder(
-        "zoledronic_acid", text, reasons=_reasons(facts),
-        dose=Dose(right, "intravenous", int(AGENT.value("zoledronic_interval")), int(AGENT.value("zoledronic_minutes"))))
+        "zoledronic_acid",
+        text,
+        reasons=_reasons(facts),
+        dose=Dose(
+            right, "intravenous", int(AGENT.value("zoledronic_interval")), int(AGENT.value("zoledronic_minutes"))
+        ),
+    )
     ordered = next((f"{m.dose_mg.normalize():f} mg" for m in zoledronic if m.dose_mg), "dose not stated")
     return Recommend(
         (*zoledronic, *clearance.because),
         KNOWLEDGE.card("wrong_dose", right=f"{right.normalize():f} mg", ordered=ordered, clearance=str(clearance)),
-        suggestions=(Suggestion(f"{text}, in place of the draft", (order,), tuple(m.source for m in zoledronic), True),))
+        suggestions=(
+            Suggestion(f"{text}, in place of the draft", (order,), tuple(m.source for m in zoledronic), True),
+        ),
+    )
 
 
 def _reasons(facts: Facts) -> tuple[str, ...]:

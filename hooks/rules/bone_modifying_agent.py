@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from hooks import knowledge
-from hooks.facts import Facts, Finding
+from hooks.facts import Fact, Facts, Finding
 from hooks.outcomes import CannotTell, Dose, NotApplicable, Outcome, ProposedOrder, Recommend, Suggestion, Wording
 from hooks.questions import bone_agents, cancer, care, labs
 
@@ -25,8 +27,9 @@ def decide(facts: Facts) -> Outcome:
     short = _short_life(facts)
     if short:
         return NotApplicable("the estimated life expectancy is shorter than the time to benefit", short)
-    running = tuple(m for m in bone_agents.running(facts, KNOWLEDGE.value("covered"))
-                    if not bone_agents.is_low_dose_denosumab(m))
+    running = tuple(
+        m for m in bone_agents.running(facts, KNOWLEDGE.value("covered")) if not bone_agents.is_low_dose_denosumab(m)
+    )
     if running:
         return NotApplicable("a bone agent is running or was given lately", running)
     if not facts.knows("medication requests") and not facts.knows("medication administrations"):
@@ -38,26 +41,45 @@ def _no_indication(facts: Facts, myeloma: tuple[Finding, ...]) -> CannotTell | N
     """Without bone metastases only myeloma that needs therapy is an indication; its precursors are none."""
     precursor = facts.finding(*PRECURSORS)
     if precursor and myeloma:
-        return CannotTell(("whether the myeloma needs therapy: a precursor or a remission is on record too",), ask=True,
-                          because=(*precursor, *myeloma))
+        return CannotTell(
+            ("whether the myeloma needs therapy: a precursor or a remission is on record too",),
+            ask=True,
+            because=(*precursor, *myeloma),
+        )
     if precursor:
-        return CannotTell(("whether there are bone metastases: smouldering myeloma, MGUS, solitary plasmacytoma and "
-                           "myeloma in remission alone are no indication",), because=precursor)
+        return CannotTell(
+            (
+                "whether there are bone metastases: smouldering myeloma, MGUS, solitary plasmacytoma and "
+                "myeloma in remission alone are no indication",
+            ),
+            because=precursor,
+        )
     return None if myeloma else CannotTell(("whether there are bone metastases",))
 
 
-def _short_life(facts: Facts) -> tuple:
+def _short_life(facts: Facts) -> tuple[Fact, ...]:
     estimate = facts.measured("life_expectancy")
     return (estimate,) if estimate and estimate.value < KNOWLEDGE.value("time_to_benefit") else ()
 
 
 def _recommend(facts: Facts, indication: tuple[Finding, ...]) -> Recommend:
-    low_dose = tuple(m for m in bone_agents.running(facts, KNOWLEDGE.value("covered_low_dose"), "denosumab")
-                     if bone_agents.is_low_dose_denosumab(m))
+    low_dose = tuple(
+        m
+        for m in bone_agents.running(facts, KNOWLEDGE.value("covered_low_dose"), "denosumab")
+        if bone_agents.is_low_dose_denosumab(m)
+    )
     calcium, clearance = labs.calcium(facts), labs.creatinine_clearance(facts)
-    sensitive = facts.finding("hormone_sensitive_malignancy") if "primary_prostate" in cancer.primary_sites(facts) else ()
-    because = (*indication, *cancer.primaries(facts)[:1], *sensitive, *low_dose,
-               *(calcium.because if calcium else ()), *(clearance.because if clearance else ()))
+    sensitive = (
+        facts.finding("hormone_sensitive_malignancy") if "primary_prostate" in cancer.primary_sites(facts) else ()
+    )
+    because: tuple[Fact, ...] = (
+        *indication,
+        *cancer.primaries(facts)[:1],
+        *sensitive,
+        *low_dose,
+        *(calcium.because if calcium else ()),
+        *(clearance.because if clearance else ()),
+    )
     variant, suggestions = "consider", _agents(facts, indication, clearance)
     if sensitive:
         variant, suggestions = "hormone_sensitive", ()
@@ -68,32 +90,44 @@ def _recommend(facts: Facts, indication: tuple[Finding, ...]) -> Recommend:
     text = KNOWLEDGE.card(variant, cancer=cancer.name(facts), calcium=str(calcium or ""))
     return Recommend(
         because=tuple(dict.fromkeys(because)),
-        says=Wording(text.indicator, text.summary, (*text.do, *_lines(facts, variant, clearance)), text.why, text.why_not),
+        says=Wording(
+            text.indicator, text.summary, (*text.do, *_lines(facts, variant, clearance)), text.why, text.why_not
+        ),
         missing=_missing(facts, calcium),
         suggestions=suggestions,
     )
 
 
 def _agents(facts: Facts, indication: tuple[Finding, ...], clearance: labs.Clearance | None) -> tuple[Suggestion, ...]:
-    """Zoledronic acid only when the clearance is known and allows it, at the dose for that clearance; denosumab always."""
+    """Zoledronic acid only when the clearance is known and allows it, at its dose for it; denosumab always."""
     reasons = tuple(dict.fromkeys(f.source for f in indication))
     condition = ", if castration-resistant" if _castration_unknown(facts) else ""
     denosumab = ProposedOrder(
-        "denosumab", "Denosumab 120 mg subcutaneously every 4 weeks", reasons=reasons,
-        dose=Dose(KNOWLEDGE.value("denosumab_dose"), "subcutaneous", int(KNOWLEDGE.value("denosumab_interval"))))
+        "denosumab",
+        "Denosumab 120 mg subcutaneously every 4 weeks",
+        reasons=reasons,
+        dose=Dose(KNOWLEDGE.value("denosumab_dose"), "subcutaneous", int(KNOWLEDGE.value("denosumab_interval"))),
+    )
     offers = [Suggestion(f"{denosumab.text}{condition}", (denosumab,))]
     dose = zoledronic_dose(clearance)
     if dose is not None:
         text = f"Zoledronic acid {dose.normalize():f} mg intravenously every 4 weeks"
         zoledronic = ProposedOrder(
-            "zoledronic_acid", text, reasons=reasons,
-            dose=Dose(dose, "intravenous", int(KNOWLEDGE.value("zoledronic_interval")),
-                      int(KNOWLEDGE.value("zoledronic_minutes"))))
+            "zoledronic_acid",
+            text,
+            reasons=reasons,
+            dose=Dose(
+                dose,
+                "intravenous",
+                int(KNOWLEDGE.value("zoledronic_interval")),
+                int(KNOWLEDGE.value("zoledronic_minutes")),
+            ),
+        )
         offers.insert(0, Suggestion(f"{text}{condition}", (zoledronic,)))
     return tuple(offers)
 
 
-def zoledronic_dose(clearance: labs.Clearance | None) -> knowledge.Decimal | None:
+def zoledronic_dose(clearance: labs.Clearance | None) -> Decimal | None:
     """The dose in mg for an unrounded clearance; None when it is too low, not known, or not the same at both ends."""
     if clearance is None:
         return None
@@ -101,7 +135,7 @@ def zoledronic_dose(clearance: labs.Clearance | None) -> knowledge.Decimal | Non
     return doses.pop() if len(doses) == 1 else None
 
 
-def dose_for(clearance_ml_min: knowledge.Decimal) -> knowledge.Decimal | None:
+def dose_for(clearance_ml_min: Decimal) -> Decimal | None:
     """The label's table as half-open steps on the unrounded clearance; None below the lowest step."""
     value = KNOWLEDGE.value
     if clearance_ml_min > value("clearance_full"):
@@ -114,7 +148,8 @@ def dose_for(clearance_ml_min: knowledge.Decimal) -> knowledge.Decimal | None:
 
 def _castration_unknown(facts: Facts) -> bool:
     return "primary_prostate" in cancer.primary_sites(facts) and not facts.finding(
-        "hormone_sensitive_malignancy", "hormone_resistant_malignancy")
+        "hormone_sensitive_malignancy", "hormone_resistant_malignancy"
+    )
 
 
 def _lines(facts: Facts, variant: str, clearance: labs.Clearance | None) -> tuple[str, ...]:

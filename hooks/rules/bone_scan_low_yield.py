@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from hooks import knowledge
-from hooks.facts import Fact, Facts, Order
+from hooks.facts import Fact, Facts, Measurement, Order
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Suggestion
-from hooks.questions import cancer, neurology
+from hooks.questions import cancer, care, labs, neurology
 from hooks.rules.spine_mri_for_pain import back_pain
 
 KNOWLEDGE = knowledge.load(__name__)
+LEAST_PAIN = Decimal("0.1")  # any pain at all
 OWN_STAGING = frozenset({"primary_prostate", "primary_breast", "primary_lung"})
 
 
@@ -16,8 +19,8 @@ def decide(facts: Facts) -> Outcome:
     """R27: no routine bone scan without symptoms and with normal alkaline phosphatase.
 
     The rule relaxes, so it needs every input present and fresh: a pain score of 0 and ALP within its own laboratory's
-    limit. Anything of higher precedence (deficit, pain, known or suspected bone disease) switches it off. In myeloma the
-    scan is the wrong test whatever the laboratory says.
+    limit. Anything of higher precedence (deficit, pain, known or suspected bone disease) switches it off. In myeloma
+    the scan is the wrong test whatever the laboratory says.
     """
     drafts = facts.selected_orders("bone_scan")
     if not drafts:
@@ -31,33 +34,49 @@ def decide(facts: Facts) -> Outcome:
     missing = _missing(facts)
     if missing:
         return CannotTell(missing, ask=True, because=drafts)
-    alp, pain = facts.measured("alp"), facts.measured("pain_score")
     sites = cancer.primary_sites(facts)
     variant = "kidney" if "primary_kidney_rcc" in sites else "own_staging" if sites & OWN_STAGING else "other"
-    return _recommend(variant, drafts, (*drafts, *cancer.any_cancer(facts)[:1], alp, pain), cancer.name(facts))
+    return _recommend(variant, drafts, (*drafts, *cancer.any_cancer(facts)[:1], *_results(facts)), cancer.name(facts))
 
 
 def _indication(facts: Facts) -> tuple[Fact, ...]:
-    """What makes a bone scan, or a better test, reasonable: pain, deficit, bone disease, raised ALP, abnormal imaging."""
-    pain, alp = facts.measured("pain_score"), facts.measured("alp")
-    painful = (pain,) if pain and pain.value > 0 and pain.when.maybe_within(KNOWLEDGE.value("fresh"), facts.as_of) else ()
+    """What makes a scan or a better test reasonable: pain, deficit, bone disease, raised ALP, abnormal imaging."""
+    alp = facts.measured("alp")
+    painful = care.pain_at_least(facts, LEAST_PAIN, KNOWLEDGE.value("fresh"))
     raised = (alp,) if alp and alp.high is not None and alp.value > alp.high else ()
-    return (*neurology.deficits(facts), *back_pain(facts), *facts.finding("bone_pain", "neoplasm_related_pain"), *painful,
-            *cancer.suspected_metastases(facts), *facts.finding("abnormal_msk_imaging_finding"), *raised)
+    return (
+        *neurology.deficits(facts),
+        *back_pain(facts),
+        *facts.finding("bone_pain", "neoplasm_related_pain"),
+        *((painful,) if painful else ()),
+        *cancer.suspected_metastases(facts),
+        *facts.finding("abnormal_msk_imaging_finding"),
+        *raised,
+    )
 
 
 def _missing(facts: Facts) -> tuple[str, ...]:
-    alp, pain, fresh = facts.measured("alp"), facts.measured("pain_score"), KNOWLEDGE.value("fresh")
+    fresh = KNOWLEDGE.value("fresh")
+    alp, pain = _fresh(facts, "alp", fresh), _fresh(facts, "pain_score", fresh)
     lines = []
-    if alp is None or not alp.when.surely_within(fresh, facts.as_of):
+    if alp is None:
         lines.append("alkaline phosphatase within {fresh}".format_map(KNOWLEDGE.thresholds))
     elif alp.high is None:
         lines.append("the laboratory's upper limit for alkaline phosphatase")
-    if pain is None or not pain.when.surely_within(fresh, facts.as_of):
+    if pain is None:
         lines.append("whether there is bone pain: a pain score within {fresh}".format_map(KNOWLEDGE.thresholds))
     if not facts.knows("conditions"):
         lines.append("the complete problem list")
     return tuple(lines)
+
+
+def _fresh(facts: Facts, name: str, days: Decimal) -> Measurement | None:
+    found = facts.measured(name)
+    return found if found and not labs.stale((found,), days, facts) else None
+
+
+def _results(facts: Facts) -> tuple[Measurement, ...]:
+    return tuple(m for m in (facts.measured("alp"), facts.measured("pain_score")) if m)
 
 
 def _recommend(variant: str, drafts: tuple[Order, ...], because: tuple[Fact, ...], cancer_name: str = "") -> Recommend:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hooks import knowledge, proposals
-from hooks.facts import Fact, Facts, When
+from hooks.facts import Fact, Facts, Order, Procedure, When
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend
 from hooks.questions import cancer, care, neurology, stability
 from hooks.questions.care import CONSULTS
@@ -14,7 +14,7 @@ SINS = "SINS, level by level"
 
 
 def decide(facts: Facts) -> Outcome:
-    """R7: SINS 13 or more, SINS 7-12 with mechanical pain, or instability named by a clinician; surgery, then radiotherapy."""
+    """R7: SINS 13 or more, SINS 7-12 with mechanical pain, or instability that a clinician named."""
     named = facts.finding("spinal_instability")
     found = stability.worst(facts)
     if found is None and not named:
@@ -29,18 +29,19 @@ def decide(facts: Facts) -> Outcome:
         return NotApplicable("a spine surgeon has seen the patient or operated since the score", (*settled, *basis))
     if found and found.score.lowest >= KNOWLEDGE.value("unstable"):
         return _unstable(facts, found, basis)
-    if found and found.score.band() == "stable" and not named:
-        return CannotTell(("SINS of any other affected level",), because=basis)
-    if named or (found and found.score.band() == "indeterminate"):
+    if found is None or named or found.score.lowest > sins.STABLE_MAX:
         return _indeterminate(facts, found, basis, bool(named))
-    return CannotTell(tuple(f"SINS item {item}{found.at if found else ''}" for item in found.score.missing), ask=True,
-                      because=basis)
+    if found.score.band() == "stable":
+        return CannotTell(("SINS of any other affected level",), because=basis)
+    missing = tuple(f"SINS item {item}{found.at}" for item in found.score.missing)
+    return CannotTell(missing, ask=not facts.ordering(), because=basis)
 
 
 def _settled(facts: Facts, since: When | None) -> tuple[Fact, ...]:
     consults = tuple(o for o in facts.orders if o.concepts & set(CONSULTS["spine surgery"]) and o.status == "completed")
     surgery = tuple(p for p in facts.procedures if "spine_surgery" in p.concepts)
-    return tuple(done for done in (*consults, *surgery) if since and done.when and done.when.earliest >= since.latest)
+    done: tuple[Order | Procedure, ...] = (*consults, *surgery)
+    return tuple(one for one in done if since and one.when and one.when.earliest >= since.latest)
 
 
 def _unstable(facts: Facts, found: stability.Instability, basis: tuple[Fact, ...]) -> Recommend:
@@ -56,7 +57,9 @@ def _unstable(facts: Facts, found: stability.Instability, basis: tuple[Fact, ...
 def _indeterminate(facts: Facts, found: stability.Instability | None, basis: tuple[Fact, ...], named: bool) -> Outcome:
     pain = found.pain if found else None
     if not named and pain is not None and pain != sins.MECHANICAL_PAIN:
-        return CannotTell(("whether the pain has become mechanical, and SINS of any other affected level",), because=basis)
+        return CannotTell(
+            ("whether the pain has become mechanical, and SINS of any other affected level",), because=basis
+        )
     because = (*basis, *cancer.spinal_metastases(facts)[:1])
     missing = ("whether the pain is mechanical (worse upright or moving, eased lying)",) if pain is None else ()
     variant = "indeterminate" if found else "named"

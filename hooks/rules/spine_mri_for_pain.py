@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hooks import knowledge, proposals
-from hooks.facts import Facts, Finding
+from hooks.facts import Fact, Facts, Finding
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
 from hooks.questions import cancer, care, imaging, neurology
 
@@ -31,14 +31,17 @@ def decide(facts: Facts) -> Outcome:
     open_pain = tuple(p for p in current if not imaging.answered_by(facts, p, "MR", "CT"))
     if not open_pain:
         answered = tuple(i for p in current for i in imaging.answered_by(facts, p, "MR", "CT"))
-        return CannotTell(("whether the pain is new or worse since the spine was imaged",),
-                          because=(*dict.fromkeys(answered), *current))
-    because = (*open_pain, *cancer.any_cancer(facts)[:2], *imaging.pending_whole_spine_mri(facts))
+        return CannotTell(
+            ("whether the pain is new or worse since the spine was imaged",),
+            because=(*dict.fromkeys(answered), *current),
+        )
+    because: tuple[Fact, ...] = (*open_pain, *cancer.any_cancer(facts)[:2], *imaging.pending_whole_spine_mri(facts))
     text = KNOWLEDGE.card("imaging", cancer=cancer.name(facts))
     return Recommend(
         because=because,
-        says=Wording(text.indicator, text.summary, (*text.do, *proposals.spine_imaging_lines(facts)), text.why,
-                     text.why_not),
+        says=Wording(
+            text.indicator, text.summary, (*text.do, *proposals.spine_imaging_lines(facts)), text.why, text.why_not
+        ),
         missing=_missing(facts, open_pain),
         suggestions=proposals.spine_imaging(facts, "urgent", because),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hooks import knowledge, proposals
+from hooks import advice, knowledge, proposals
 from hooks.facts import Assessment, Facts, Finding, Imaging, When
 from hooks.outcomes import CannotTell, Outcome, Recommend, Wording
 from hooks.questions import cancer, care, imaging, neurology
@@ -22,8 +22,10 @@ def decide(facts: Facts) -> Outcome:
         return CannotTell(("whether there is a new neurological deficit",), because=(*old, *neurology.grades(facts)))
     imaged = imaging.whole_spine_mri_since(facts, _start(found, facts))
     if imaged:
-        return CannotTell((f"whether a deficit is new or worse since the whole-spine MRI of {_shown(imaged)}",),
-                          because=(*imaged, *found))
+        return CannotTell(
+            (f"whether a deficit is new or worse since the whole-spine MRI of {_shown(imaged)}",),
+            because=(*imaged, *found),
+        )
     because = (*found, *cancer.any_cancer(facts)[:2], *imaging.pending_whole_spine_mri(facts))
     return Recommend(
         because=because,
@@ -42,56 +44,33 @@ def _shown(studies: tuple[Imaging, ...]) -> str:
 
 def _new_compression(facts: Facts) -> tuple[Finding, ...]:
     window = KNOWLEDGE.value("new_deficit")
-    return tuple(
-        f for f in neurology.suspected_compression(facts)
-        if not f.when or f.when.maybe_within(window, facts.as_of)
-        or (f.recorded and f.recorded.maybe_within(window, facts.as_of))
-    )
+    return tuple(f for f in neurology.suspected_compression(facts) if neurology.is_new(f, facts, window))
 
 
 def _start(found: tuple[Finding | Assessment, ...], facts: Facts) -> When | None:
     """When the newest of the deficits began; None if that is not known of any one, so that no MRI can answer for it."""
-    starts = [_began(one, facts) for one in found]
+    starts = [neurology.began(one, facts, KNOWLEDGE.value("new_deficit")) for one in found]
     return care.newest(*starts) if all(starts) else None
 
 
-def _began(one: Finding | Assessment, facts: Facts) -> When | None:
-    if isinstance(one, Assessment):
-        return one.when
-    window = KNOWLEDGE.value("new_deficit")
-    old_onset = one.onset and not one.onset.maybe_within(window, facts.as_of)
-    return one.recorded if old_onset else one.when
-
-
 def _wording(facts: Facts, found: tuple[Finding | Assessment, ...]) -> Wording:
-    variant = "comfort" if care.comfort_focused(facts) else "emergency"
+    comfort = care.comfort_focused(facts)
+    variant = "comfort" if comfort else "emergency"
+    still = () if comfort else advice.immobilise()
     text = KNOWLEDGE.card(variant, deficit=neurology.words(found), cancer=cancer.name(facts))
     return Wording(
         indicator=text.indicator,
         summary=text.summary,
-        do=(*text.do, *proposals.spine_imaging_lines(facts), *_steroid(facts, found), *_infection(facts)),
+        do=(
+            *text.do,
+            *still,
+            *proposals.spine_imaging_lines(facts),
+            *advice.steroid(facts),
+            *advice.infection(facts),
+        ),
         why=text.why,
         why_not=text.why_not,
     )
-
-
-def _steroid(facts: Facts, found: tuple[Finding | Assessment, ...]) -> tuple[str, ...]:
-    """E3. Advice for neurological signs only, held where tissue or infection must be thought of first; never an order."""
-    if all(isinstance(one, Finding) and one.concepts == {"radiculopathy"} for one in found):
-        return ()
-    if any("dexamethasone" in m.concepts and m.status == "active" for m in facts.medications):
-        return (KNOWLEDGE.text("steroid_running"),)
-    if facts.finding("infection_of_spine"):
-        return (KNOWLEDGE.text("steroid_infection"),)
-    sites = cancer.primary_sites(facts)
-    if not sites - {"primary_unknown"} or sites & cancer.HAEMATOLOGICAL:
-        return (KNOWLEDGE.text("steroid_tissue"),)
-    return (KNOWLEDGE.text("steroid"),)
-
-
-def _infection(facts: Facts) -> tuple[str, ...]:
-    """E13: spinal infection looks the same and is treated otherwise."""
-    return (KNOWLEDGE.text("infection"),) if facts.finding("infection_of_spine") else ()
 
 
 def _missing(facts: Facts, found: tuple[Finding | Assessment, ...]) -> tuple[str, ...]:

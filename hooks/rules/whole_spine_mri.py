@@ -22,8 +22,11 @@ def decide(facts: Facts) -> Outcome:
         return NotApplicable("the whole spine is on order", (*planned, *regional))
     reason = _reason(facts)
     if not reason:
-        return CannotTell(("why the MRI is wanted: with back pain, a deficit or spinal metastases it should be the whole spine",),
-                          ask=True, because=regional)
+        return CannotTell(
+            ("why the MRI is wanted: with back pain, a deficit or spinal metastases it should be the whole spine",),
+            ask=True,
+            because=regional,
+        )
     done = _already_imaged(facts, reason)
     if done:
         return CannotTell(("whether anything is new or worse since the whole-spine MRI",), because=(*done, *regional))
@@ -32,18 +35,20 @@ def decide(facts: Facts) -> Outcome:
     text = KNOWLEDGE.card("replace", region=_region(regional), cancer=cancer.name(facts))
     return Recommend(
         because=tuple(dict.fromkeys(because)),
-        says=Wording(text.indicator, text.summary, (*text.do, *proposals.spine_imaging_lines(facts)), text.why, text.why_not),
+        says=Wording(
+            text.indicator, text.summary, (*text.do, *proposals.spine_imaging_lines(facts)), text.why, text.why_not
+        ),
         suggestions=proposals.spine_imaging(facts, "stat" if urgent else "urgent", because, regional),
     )
 
 
 def _reason(facts: Facts) -> tuple[Fact, ...]:
-    return (*neurology.new_deficits(facts, KNOWLEDGE.value("new_deficit")), *neurology.suspected_compression(facts),
-            *back_pain(facts), *(m for m in cancer.suspected_metastases(facts) if _spinal(m)))
-
-
-def _spinal(finding: Fact) -> bool:
-    return bool(finding.levels) or "spinal_metastasis" in finding.concepts
+    return (
+        *neurology.new_deficits(facts, KNOWLEDGE.value("new_deficit")),
+        *neurology.suspected_compression(facts),
+        *back_pain(facts),
+        *cancer.suspected_spinal_metastases(facts),
+    )
 
 
 def _already_imaged(facts: Facts, reason: tuple[Fact, ...]) -> tuple[Fact, ...]:

@@ -32,7 +32,7 @@ class Score:
     missing: tuple[str, ...] = ()
 
     def band(self) -> str | None:
-        """"stable", "indeterminate" or "unstable"; None when the two ends disagree."""
+        """ "stable", "indeterminate" or "unstable"; None when the two ends disagree."""
         bands = {band(total) for total in (self.lowest, self.highest)}
         return bands.pop() if len(bands) == 1 else None
 
@@ -61,5 +61,6 @@ def score(items: Mapping[str, int]) -> Score:
             raise ValueError(f"SINS has no item {name!r} with {points} points")
     missing = tuple(name for name in ITEMS if name not in items)
     known = sum(items.values())
-    return Score(known + sum(min(ITEMS[name]) for name in missing), known + sum(max(ITEMS[name]) for name in missing),
-                 missing)
+    return Score(
+        known + sum(min(ITEMS[name]) for name in missing), known + sum(max(ITEMS[name]) for name in missing), missing
+    )

@@ -78,7 +78,9 @@ def _patients(folder: str, name: str, entries: list[dict[str, Any]]) -> Iterator
         patient = entry["resource"]
         if patient.get("resourceType") == "Patient" and patient.get("id"):
             names = {entry["fullUrl"], f"Patient/{patient['id']}", f"urn:uuid:{patient['id']}"} - {None}
-            own = [e for e in entries if _subject(e["resource"]) in names or e["resource"]["resourceType"] == "Medication"]
+            own = [
+                e for e in entries if _subject(e["resource"]) in names or e["resource"]["resourceType"] == "Medication"
+            ]
             yield SharedChart(folder, f"{name}-{patient['id']}", _request(entry, own), _last_day(own))
 
 
@@ -91,8 +93,10 @@ def _request(patient: dict[str, Any], own: list[dict[str, Any]]) -> dict[str, An
     prefetch: dict[str, Any] = {key: {"resourceType": "Bundle", "type": "searchset", "entry": []} for key in PREFETCH}
     prefetch["patient"] = patient["resource"]
     for entry in own:
-        key = KEY_OF.get(entry["resource"]["resourceType"], "medicationRequests"
-                         if entry["resource"]["resourceType"] == "Medication" else None)
+        key = KEY_OF.get(
+            entry["resource"]["resourceType"],
+            "medicationRequests" if entry["resource"]["resourceType"] == "Medication" else None,
+        )
         if key:
             prefetch[key]["entry"].append({k: v for k, v in entry.items() if v is not None})
     if patient["fullUrl"]:
