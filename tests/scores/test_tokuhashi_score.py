@@ -1,4 +1,4 @@
-"""Revised Tokuhashi: all 1458 combinations, the public worked examples, what a primary scores, and what is left open."""
+"""Revised Tokuhashi: all 1458 combinations, public worked examples, what a primary scores, and what is left open."""
 
 from __future__ import annotations
 
