@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fhir_mappings import codes
-from fhir_mappings.results import MEASUREMENTS, PREGNANCY_TEST
+from fhir_mappings.results import MEASUREMENTS, PREGNANCY_TEST, PSYCHOSOCIAL
 
 LABORATORY = (*(concept for concept in MEASUREMENTS if concept.startswith("lab_")), PREGNANCY_TEST)
 ASSESSMENTS = tuple(concept for concept in MEASUREMENTS if not concept.startswith("lab_"))
@@ -23,7 +23,7 @@ TEMPLATES = {
     "patient": "Patient/{{context.patientId}}",
     "conditions": f"Condition?{PATIENT}&_count=500",
     "laboratory": _observations(LABORATORY),
-    "assessments": _observations((*ASSESSMENTS, "disease_status_code"), OWN),
+    "assessments": _observations((*ASSESSMENTS, "disease_status_code", PSYCHOSOCIAL), OWN),
     "imaging": f"ImagingStudy?{PATIENT}&_sort=-started&_count=100",
     "medicationRequests": f"MedicationRequest?{PATIENT}&_count=200",
     "medicationAdministrations": f"MedicationAdministration?{PATIENT}&_sort=-effective-time&_count=100",

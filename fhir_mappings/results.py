@@ -32,6 +32,7 @@ LIFE_EXPECTANCY = "life-expectancy"
 GRADED = {"escc": "escc-", "frankel": "frankel-", "ais": "ais-"}
 NUMBERED = {"sins": 18, "tokuhashi": 15, "tomita": 10, "bauer": 4, "nesms": 3, "katagiri": 10}  # highest possible
 PREGNANCY_TEST = "lab_pregnancy_test"
+PSYCHOSOCIAL = "psychosocial_screening"
 PREGNANCY_ANSWERS = {
     "pregnancy": "positive",
     "pregnancy_answer_positive": "positive",
@@ -128,7 +129,10 @@ def _limit(name: str, quantity: Quantity | None) -> Decimal | None:
 
 
 def _assess(kept: Kept[Observation], observation: Observation) -> Iterator[Assessment | Measurement | Refused]:
-    """Our own assessment codes, mCODE's cancer disease status, and pregnancy tests."""
+    """Our own assessment codes, mCODE's cancer disease status, pregnancy tests and psychosocial screening."""
+    if PSYCHOSOCIAL in kept.concepts:
+        yield from _screening(kept)
+        return
     if PREGNANCY_TEST in kept.concepts:
         yield from _pregnancy(kept)
         return
@@ -155,6 +159,17 @@ def _assess(kept: Kept[Observation], observation: Observation) -> Iterator[Asses
         yield Refused(kept.reference, f"{name}: no value that the score can have")
         return
     yield Assessment(kept.reference, name, value, when, _level(observation), items, label)
+
+
+def _screening(kept: Kept[Observation]) -> Iterator[Assessment]:
+    """That a questionnaire was scored, and when; an entry without a score says that it was not."""
+    observation = kept.resource
+    score = observation.valueInteger
+    if score is None and observation.valueQuantity is not None and observation.valueQuantity.value is not None:
+        score = int(observation.valueQuantity.value)
+    if score is not None:
+        when, label = dates.when(relevance.effective(observation)), relevance.label(observation.code)
+        yield Assessment(kept.reference, PSYCHOSOCIAL, str(score), when, label=label)
 
 
 def _pregnancy(kept: Kept[Observation]) -> Iterator[Assessment]:

@@ -24,6 +24,7 @@ ASSESSMENT_WORDS = {
     "nesms": "NESMS",
     "katagiri": "Katagiri score",
     "disease_status": "disease status",
+    "psychosocial_screening": "depression or anxiety screen",
     "pregnancy": "pregnancy test or status",
 }
 MEASUREMENT_WORDS = {

@@ -64,3 +64,21 @@ def consult(facts: Facts, concept: str, because: tuple[Fact, ...], priority: str
     reasons = tuple(r for r in references(because) if r.startswith(("Condition/", "Observation/")))
     text = f"Refer to {CONSULT_WORDS[concept]}"
     return (Suggestion(text, (ProposedOrder(concept, text, priority, reasons),)),)
+
+
+def bone_scan(facts: Facts, because: tuple[Fact, ...]) -> tuple[Suggestion, ...]:
+    """A bone scan, unless one or a PET/CT is on order."""
+    if imaging.pending(facts, "bone_scan", "pet_ct"):
+        return ()
+    reasons = tuple(r for r in references(because) if r.startswith(("Condition/", "Observation/")))
+    order = ProposedOrder("bone_scan", "Order a bone scan", "routine", reasons)
+    return (Suggestion(order.text, (order,)),)
+
+
+def referral_lines(facts: Facts, *concepts: str) -> tuple[str, ...]:
+    """What to do about a referral that was placed and is still open: it is not offered a second time."""
+    pending = imaging.pending(facts, *concepts)
+    if not pending:
+        return ()
+    when = f" since {pending[0].when.text}" if pending[0].when else ""
+    return (f"A referral is already open{when}: find out what came of it.",)
