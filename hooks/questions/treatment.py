@@ -1,0 +1,49 @@
+"""What local treatment of the spine was done, or is on order: surgery, radiotherapy, cement, ablation?"""
+
+from __future__ import annotations
+
+from hooks.facts import Facts, Order, Procedure, When
+from hooks.questions import imaging
+
+SURGERY = ("spine_surgery",)
+RADIOTHERAPY = (
+    "bone_met_irradiation",
+    "stereotactic_radiosurgery",
+    "external_beam_rt",
+    "rt_course_summary",
+    "radiotherapy",
+)
+AUGMENTATION = ("vertebroplasty", "kyphoplasty", "rfa_bone")
+
+
+def done(facts: Facts, *concepts: str) -> tuple[Procedure, ...]:
+    """Procedures of that kind, completed or going on, newest first."""
+    wanted = frozenset(concepts)
+    return tuple(p for p in facts.procedures if p.concepts & wanted)
+
+
+def done_since(facts: Facts, start: When | None, *concepts: str) -> tuple[Procedure, ...]:
+    """Those surely done on or after `start`; none when either date is not known."""
+    return tuple(p for p in done(facts, *concepts) if start and p.when and p.when.earliest >= start.latest)
+
+
+def ordered_since(facts: Facts, start: When | None, *concepts: str) -> tuple[Order, ...]:
+    """Active orders of that kind, placed surely on or after `start`; drafts of this session are not placed yet."""
+    return tuple(
+        o
+        for o in imaging.pending(facts, *concepts)
+        if o.status == "active" and start and o.when and o.when.earliest >= start.latest
+    )
+
+
+def words(procedures: tuple[Procedure, ...]) -> str:
+    """The newest of some procedures, for a line: what and when."""
+    first = procedures[0]
+    what = (
+        "spine surgery"
+        if first.concepts & set(SURGERY)
+        else "radiotherapy"
+        if first.concepts & set(RADIOTHERAPY)
+        else "augmentation or ablation"
+    )
+    return f"{what} of {first.when.text if first.when else 'an unknown date'}"
