@@ -68,9 +68,9 @@ def _bundle(bundle: Bundle) -> Given | Unavailable:
     entries = tuple(
         (entry.fullUrl, entry.resource) for entry in bundle.entry or () if memoryview(entry.resource) != NULL
     )
-    outcomes_only = entries and all(resource_type(resource) == "OperationOutcome" for _, resource in entries)
-    if outcomes_only and (bundle.total != 0 or any(failed(resource) for _, resource in entries)):
-        return Unavailable("the EHR reported an error")
+    if entries and all(resource_type(resource) == "OperationOutcome" for _, resource in entries):
+        refused = bundle.total != 0 or any(failed(resource) for _, resource in entries)
+        return Unavailable("the EHR reported an error") if refused else Given(())
     return Given(entries, partial=any(link.relation == "next" for link in bundle.link or ()))
 
 

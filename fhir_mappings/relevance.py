@@ -167,12 +167,16 @@ def _concepts(resource: Judged) -> frozenset[str]:
     if isinstance(resource, ImagingStudy):
         return concepts_of(resource.procedureCode or ()) | {"imaging_study"}
     found = concepts_of([resource.code])
-    if isinstance(resource, Observation) and not found:
-        assessed = first_assessment(resource.code)
-        return frozenset({f"assessment_{assessed}"}) if assessed else NO_CONCEPTS
+    if isinstance(resource, Observation):
+        return found or _assessment(resource) or concepts_of(part.code for part in resource.component or ())
     if isinstance(resource, ServiceRequest):
         return found | concepts_of(resource.reasonCode or ())
     return found
+
+
+def _assessment(observation: Observation) -> frozenset[str]:
+    code = first_assessment(observation.code)
+    return frozenset({f"assessment_{code}"}) if code else NO_CONCEPTS
 
 
 def _medicine_elsewhere(resource: Judged) -> bool:

@@ -61,7 +61,7 @@ def read(chart: Chart) -> tuple[tuple[Measurement, ...], tuple[Assessment, ...],
 
 def _measure(kept: Kept[Observation], observation: Observation) -> Iterator[Measurement | Refused]:
     """The value itself, and those components of a panel that are measurements of their own."""
-    names = _names(kept.concepts)
+    names = _names(relevance.concepts_of([observation.code]))
     if names:
         yield from _one(kept, observation, names[0], observation, observation.interpretation)
     for component in observation.component or ():

@@ -1,0 +1,1 @@
+"""How FHIR becomes facts, trap by trap."""

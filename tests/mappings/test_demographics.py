@@ -1,0 +1,53 @@
+"""Age, sex, death."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.mappings.charts import ME, facts
+
+
+@pytest.mark.parametrize(
+    ("born", "age"),
+    [
+        ("1960-11-24", 66),
+        ("1960-11-25", 65),
+        ("1960", 65),
+        ("1960-11", 65),
+        ("1960-10", 66),
+        ("2030-01-01", None),
+        ("unknown", None),
+        (None, None),
+    ],
+)
+def test_age_on_the_day_of_evaluation(born: str | None, age: int | None) -> None:
+    assert facts(patient={**ME, "birthDate": born}).patient.age_years == age
+
+
+@pytest.mark.parametrize(
+    ("gender", "sex"),
+    [
+        ("female", "female"),
+        ("male", "male"),
+        ("other", None),
+        ("unknown", None),
+        (None, None),
+    ],
+)
+def test_a_sex_that_no_formula_knows_is_not_recorded(gender: str | None, sex: str | None) -> None:
+    assert facts(patient={**ME, "gender": gender}).patient.sex == sex
+
+
+@pytest.mark.parametrize(
+    ("more", "deceased"),
+    [
+        ({}, False),
+        ({"deceasedBoolean": False}, False),
+        ({"deceasedBoolean": True}, True),
+        ({"deceasedDateTime": "2026-01-01"}, True),
+    ],
+)
+def test_death(more: dict[str, Any], deceased: bool) -> None:
+    assert facts(patient={**ME, **more}).patient.deceased is deceased

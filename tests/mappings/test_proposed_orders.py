@@ -1,0 +1,77 @@
+"""Orders that we propose: valid FHIR by two independent validators, complete, and only with codes that we ship."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import fhirkit
+import msgspec
+import pytest
+from fhir.resources.R4B.medicationrequest import MedicationRequest
+from fhir.resources.R4B.servicerequest import ServiceRequest
+
+from fhir_mappings import codes
+from fhir_mappings.proposed_orders import CODINGS, to_fhir
+from hooks.outcomes import Dose, ProposedOrder
+
+DOSES = {
+    "zoledronic_acid": Dose(Decimal("3.5"), "intravenous", 4, 15),
+    "denosumab": Dose(Decimal(120), "subcutaneous", 4),
+}
+
+
+def proposed(concept: str, **more: object) -> ProposedOrder:
+    return ProposedOrder(concept, "what the button says", reasons=("Condition/c1",), dose=DOSES.get(concept), **more)
+
+
+@pytest.mark.parametrize("concept", CODINGS)
+def test_two_validators_accept_every_order(concept: str) -> None:
+    resource = to_fhir(proposed(concept), "p1")
+    assert resource is not None
+    sent = msgspec.json.encode(resource)
+    model = MedicationRequest if concept in DOSES else ServiceRequest
+    model.model_validate_json(sent)
+    assert fhirkit.validate(msgspec.json.decode(sent)) == []
+    assert (resource["status"], resource["intent"], resource["subject"]) == (
+        "draft",
+        "proposal",
+        {"reference": "Patient/p1"},
+    )
+    assert resource["reasonReference"] == [{"reference": "Condition/c1"}]
+
+
+@pytest.mark.parametrize("concept", CODINGS)
+def test_no_order_carries_a_code_of_one_country(concept: str) -> None:
+    assert not any(part in c["code"] for c in CODINGS[concept] for part in ("000119", "000124", "000087"))
+
+
+@pytest.mark.parametrize("priority", ["routine", "urgent", "asap", "stat"])
+def test_the_urgency_travels(priority: str) -> None:
+    resource = to_fhir(proposed("mri_whole_spine", priority=priority), "p1")
+    assert resource is not None
+    assert resource["priority"] == priority
+
+
+def test_a_dose_is_structured() -> None:
+    resource = to_fhir(proposed("zoledronic_acid"), "p1")
+    assert resource is not None
+    (dosage,) = resource["dosageInstruction"]
+    assert dosage["doseAndRate"][0]["doseQuantity"] == {
+        "value": 3.5,
+        "unit": "mg",
+        "system": "http://unitsofmeasure.org",
+        "code": "mg",
+    }
+    assert dosage["timing"]["repeat"] == {
+        "frequency": 1,
+        "period": 4,
+        "periodUnit": "wk",
+        "duration": 15,
+        "durationUnit": "min",
+    }
+    assert dosage["route"]["coding"][0]["system"] == codes.SNOMED
+
+
+def test_an_order_that_would_be_invalid_is_not_made() -> None:
+    assert to_fhir(proposed("mri_whole_spine", priority=""), "p1") is None
+    assert to_fhir(ProposedOrder("mri_whole_spine", "x", reasons=("",)), "p1") is None

@@ -1,0 +1,193 @@
+"""Observations: units, limits, statuses, scores."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.mappings.charts import LNC, SCT, UCUM, coded, facts, observation, quantity
+
+CALCIUM, CREATININE, ALP, WEIGHT = (coded(LNC, code) for code in ("17861-6", "2160-0", "6768-6", "29463-7"))
+OURS = "urn:spine-cds:assessment"
+
+
+@pytest.mark.parametrize(
+    ("code", "sent", "value"),
+    [
+        (CALCIUM, quantity(9.4, "mg/dL"), "9.4"),
+        (coded(LNC, "2000-8"), quantity(2.35, "mmol/L"), "9.40"),
+        (coded(LNC, "2000-8"), quantity(2.0, "mmol/L"), "8.0"),
+        (CREATININE, quantity(1.1, "mg/dL"), "1.1"),
+        (coded(LNC, "14682-9"), quantity(88.4, "umol/L"), "1"),
+        (coded(LNC, "14682-9"), {"value": 88.4, "unit": "µmol/L"}, "1"),
+        (coded(LNC, "1751-7"), quantity(38, "g/L"), "3.8"),
+        (coded(LNC, "1989-3"), quantity(50, "nmol/L"), "20.0"),
+        (WEIGHT, quantity(150, "[lb_av]"), "68.0388555"),
+        (WEIGHT, {"value": "70.5", "unit": "kg"}, "70.5"),
+        (WEIGHT, {"value": 70, "unit": "Kilogramm", "system": UCUM, "code": "kg"}, "70"),
+        (coded(LNC, "72514-3"), {"value": 7, "unit": "{score}", "system": UCUM, "code": "{score}"}, "7"),
+        (coded(LNC, "72514-3"), {"value": 7}, "7"),
+        (coded(LNC, "72514-3"), quantity(7, "{0-10}"), "7"),
+    ],
+)
+def test_a_known_unit_is_converted_exactly(code: dict[str, Any], sent: dict[str, Any], value: str) -> None:
+    (measured,) = facts(observation(code, valueQuantity=sent)).measurements
+    assert measured.value == Decimal(value)
+
+
+@pytest.mark.parametrize(
+    ("code", "sent"),
+    [
+        (CALCIUM, {"value": 9.4}),
+        (CALCIUM, quantity(9.4, "mg/L")),
+        (CALCIUM, quantity(4.7, "meq/L")),
+        (CREATININE, quantity(1.1, "mg/dL", comparator="<")),
+        (CREATININE, {"value": 1.1, "unit": "mg/dL", "system": UCUM, "code": "furlong"}),
+        (coded(LNC, "72514-3"), quantity(70, "mm")),
+        (coded(LNC, "72514-3"), {"value": 11}),
+        (WEIGHT, quantity(-3, "kg")),
+    ],
+)
+def test_an_unknown_unit_a_comparator_or_an_impossible_value_is_refused_by_name(
+    code: Any, sent: dict[str, Any]
+) -> None:
+    found = facts(observation(code, valueQuantity=sent))
+    assert found.measurements == ()
+    assert len(found.unreadable) == 1
+    assert found.unreadable[0].startswith("Observation/o1: ")
+
+
+@pytest.mark.parametrize("status", ["preliminary", "registered", "cancelled", "entered-in-error", "unknown", None])
+def test_only_final_results_count(status: str | None) -> None:
+    resource = observation(CALCIUM, valueQuantity=quantity(9.4, "mg/dL"), status=status)
+    assert facts(resource).measurements == ()
+
+
+@pytest.mark.parametrize("status", ["final", "amended", "corrected"])
+def test_corrected_results_count(status: str) -> None:
+    assert facts(observation(CALCIUM, valueQuantity=quantity(9.4, "mg/dL"), status=status)).measurements
+
+
+@pytest.mark.parametrize(
+    ("ranges", "low", "high"),
+    [
+        ([{"low": quantity(2.1, "mmol/L"), "high": quantity(2.6, "mmol/L")}], "8.4", "10.4"),
+        ([{"high": quantity(2.6, "mmol/L")}], None, "10.4"),
+        ([{"low": {"value": 2.1}}], None, None),
+        ([{"low": quantity(2.1, "mmol/L")}, {"low": quantity(1.0, "mmol/L")}], None, None),
+        (
+            [{"low": quantity(2.1, "mmol/L")}, {"type": coded("x", "critical"), "low": quantity(1, "mmol/L")}],
+            "8.4",
+            None,
+        ),
+        ([], None, None),
+    ],
+)
+def test_the_laboratorys_own_limits_in_our_unit(ranges: list[Any], low: str | None, high: str | None) -> None:
+    resource = observation(coded(LNC, "2000-8"), valueQuantity=quantity(2.3, "mmol/L"), referenceRange=ranges)
+    (measured,) = facts(resource).measurements
+    assert measured.low == (None if low is None else Decimal(low))
+    assert measured.high == (None if high is None else Decimal(high))
+
+
+def test_members_of_a_panel_count() -> None:
+    panel = observation(
+        coded(LNC, "24323-8"),
+        component=[
+            {"code": CALCIUM, "valueQuantity": quantity(9.1, "mg/dL")},
+            {"code": CREATININE, "valueQuantity": quantity(0.9, "mg/dL")},
+        ],
+    )
+    assert {m.name: m.value for m in facts(panel).measurements} == {
+        "calcium": Decimal("9.1"),
+        "creatinine": Decimal("0.9"),
+    }
+
+
+def test_the_newest_result_comes_first_whatever_the_zone() -> None:
+    found = facts(
+        observation(CREATININE, id="a", valueQuantity=quantity(1, "mg/dL"), effectiveDateTime="2026-11-20T08:00:00Z"),
+        observation(
+            CREATININE, id="b", valueQuantity=quantity(2, "mg/dL"), effectiveDateTime="2026-11-20T04:30:00-05:00"
+        ),
+        observation(CREATININE, id="c", valueQuantity=quantity(3, "mg/dL"), effectiveDateTime="2026-11-19"),
+    )
+    newest = found.measured("creatinine")
+    assert newest is not None
+    assert newest.source == "Observation/b"
+
+
+def test_equal_times_are_settled_by_the_reference_and_not_by_chance() -> None:
+    pair = [observation(CREATININE, id=name, valueQuantity=quantity(n, "mg/dL")) for n, name in enumerate("ab", 1)]
+    assert facts(*pair).measurements == facts(*reversed(pair)).measurements
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        {"valueInteger": 2},
+        {"valueQuantity": {"value": 2, "unit": "{score}", "system": UCUM, "code": "{score}"}},
+        {"valueCodeableConcept": coded(LNC, "LA9624-3")},
+        {"interpretation": [coded(LNC, "LA9624-3")]},
+    ],
+)
+def test_ecog_in_each_form_that_is_sent(answered: dict[str, Any]) -> None:
+    (measured,) = facts(observation(coded(LNC, "89247-1"), **answered)).measurements
+    assert (measured.name, measured.value) == ("ecog", 2)
+
+
+def test_egfr_is_never_a_clearance() -> None:
+    assert facts(observation(coded(LNC, "98979-8"), valueQuantity=quantity(55, "mL/min/{1.73_m2}"))).measurements == ()
+
+
+def test_sins_with_parts_and_level() -> None:
+    resource = observation(
+        coded(OURS, "sins"),
+        valueInteger=13,
+        bodySite=coded(SCT, "23215003"),
+        component=[{"code": coded(OURS, "sins-pain"), "valueInteger": 3}],
+    )
+    (assessed,) = facts(resource).assessments
+    assert (assessed.name, assessed.number, assessed.level, assessed.items) == ("sins", 13, "T12", (("pain", 3),))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("escc", "escc-2", "escc-2"),
+        ("frankel", "frankel-c", "frankel-c"),
+        ("ais", "ais-d", "ais-d"),
+    ],
+)
+def test_graded_examinations(name: str, value: str, read: str) -> None:
+    resource = observation(coded(OURS, name), valueCodeableConcept=coded(OURS, value))
+    (assessed,) = facts(resource).assessments
+    assert (assessed.name, assessed.value) == (name, read)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"valueInteger": 19},
+        {"valueInteger": -1},
+        {"valueString": "13"},
+        {},
+        {"valueCodeableConcept": coded(OURS, "escc-2")},
+    ],
+)
+def test_a_score_outside_its_scale_is_refused(more: dict[str, Any]) -> None:
+    found = facts(observation(coded(OURS, "sins"), **more))
+    assert found.assessments == ()
+    assert found.unreadable
+
+
+def test_life_expectancy_in_months() -> None:
+    (measured,) = facts(observation(coded(OURS, "life-expectancy"), valueQuantity=quantity(6, "mo"))).measurements
+    assert (measured.name, measured.value) == ("life_expectancy", 6)
+
+
+def test_disease_status() -> None:
+    resource = observation(coded(LNC, "97509-4"), valueCodeableConcept=coded(SCT, "271299001"))
+    assert facts(resource).assessments[0].value == "worsened"
