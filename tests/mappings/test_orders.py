@@ -205,7 +205,7 @@ def test_when_signing_every_draft_is_meant() -> None:
     ],
 )
 def test_unfinished_drafts_do_no_harm(more: dict[str, Any]) -> None:
-    assert ordering(order(LUMBAR, **{"status": "draft", **more})).unreadable == ()
+    assert ordering({**order(LUMBAR, status="draft"), **more}).unreadable == ()
 
 
 def test_another_patients_draft_is_refused() -> None:
