@@ -131,7 +131,9 @@ def test_dates_of_any_precision(written: str, earliest: str, latest: str) -> Non
     assert (finding.onset.earliest.isoformat(), finding.onset.latest.isoformat()) == (earliest, latest)
 
 
-@pytest.mark.parametrize("written", ["soon", "2026-13-01", "2026-02-30", "26-02-03", "", "2026/02/03", "\uff12\uff10\uff12\uff16"])
+@pytest.mark.parametrize(
+    "written", ["soon", "2026-13-01", "2026-02-30", "26-02-03", "", "2026/02/03", "\uff12\uff10\uff12\uff16"]
+)
 def test_a_date_that_is_none_is_no_date(written: str) -> None:
     (finding,) = facts(condition(BREAST, onsetDateTime=written)).findings
     assert finding.onset is None
