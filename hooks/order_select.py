@@ -6,9 +6,16 @@ from hooks import run
 from hooks.facts import Facts
 from hooks.outcomes import Decision
 from hooks.rules import (
+    baseline_imaging,
+    bone_agent_duplicate,
     bone_agent_hypocalcaemia,
+    bone_agent_jaw,
+    bone_agent_preflight,
+    bone_agent_pregnancy,
     bone_agent_renal_dose,
     bone_scan_low_yield,
+    confirmed_cord_compression,
+    plain_film_insufficient,
     spinal_instability,
     suspected_cord_compression,
     whole_spine_mri,
@@ -16,10 +23,17 @@ from hooks.rules import (
 
 RULES = (
     suspected_cord_compression,
+    confirmed_cord_compression,
+    bone_agent_pregnancy,
     bone_agent_hypocalcaemia,
     bone_agent_renal_dose,
+    bone_agent_jaw,
+    bone_agent_duplicate,
+    bone_agent_preflight,
     spinal_instability,
     whole_spine_mri,
+    plain_film_insufficient,
+    baseline_imaging,
     bone_scan_low_yield,
 )
 

@@ -8,6 +8,7 @@ from hooks.facts import Facts, Medication
 
 BISPHOSPHONATES_IV = ("zoledronic_acid", "pamidronate", "ibandronate")
 AGENTS = (*BISPHOSPHONATES_IV, "denosumab")
+EVERY_AGENT = (*AGENTS, "oral_bisphosphonate")
 AGENT_WORDS = {
     "zoledronic_acid": "zoledronic acid",
     "pamidronate": "pamidronate",
@@ -48,3 +49,33 @@ def _counts(medication: Medication, facts: Facts, days: Decimal) -> bool:
 def picked(facts: Facts, *concepts: str) -> tuple[Medication, ...]:
     """Draft orders for a bone agent that the clinician has just picked or is about to sign."""
     return facts.selected_medications(*(concepts or AGENTS))
+
+
+def same_agent(one: Medication, other: Medication) -> bool:
+    """The same substance, and not denosumab in two doses: these are two treatments. A dose not stated may be either."""
+    if not one.concepts & other.concepts & frozenset(EVERY_AGENT):
+        return False
+    return "denosumab" not in one.concepts or len(stated_doses(one, other)) < 2
+
+
+def stated_doses(*medications: Medication) -> frozenset[Decimal]:
+    return frozenset(m.dose_mg for m in medications if m.dose_mg is not None)
+
+
+def was_given(medication: Medication) -> bool:
+    """A dose given, or an order completed, which stands for one where infusions are not recorded."""
+    return not medication.draft and medication.status in (GIVEN if medication.kind == "given" else ("completed",))
+
+
+def doses_given(facts: Facts, *concepts: str) -> tuple[Medication, ...]:
+    """Dated doses of some agents, newest first."""
+    wanted = frozenset(concepts or EVERY_AGENT)
+    return tuple(m for m in facts.medications if m.concepts & wanted and m.when and was_given(m))
+
+
+def ordered(facts: Facts, *concepts: str) -> tuple[Medication, ...]:
+    """Active orders and drafts of some agents."""
+    wanted = frozenset(concepts or EVERY_AGENT)
+    return tuple(
+        m for m in facts.medications if m.concepts & wanted and m.kind == "order" and m.status in ("active", "draft")
+    )

@@ -34,11 +34,11 @@ class Calcium:
         return f"{word} {round(self.value, 2).normalize():f} mg/dL"
 
 
-def calcium(facts: Facts, days: Decimal | None = None) -> Calcium | None:
-    """The calcium to judge by: ionised wins, then the laboratory's own correction, then ours, then the bare total.
+def calcium(facts: Facts, days: Decimal | None = None, pairing_days: Decimal | None = None) -> Calcium | None:
+    """The calcium to judge by: the newest day decides; on one day ionised, then the laboratory's correction, then ours.
 
-    With `days`, results whose date is not surely within them are left out. Of ionised and total the newer day wins
-    only when the other is older than `days`; a result that is already corrected is never corrected again.
+    With `days`, results whose date is not surely within them are left out; with `pairing_days`, an albumin further
+    than that from its calcium is not used. A result that is already corrected is never corrected again.
     """
 
     def fresh(name: str) -> Measurement | None:
@@ -47,18 +47,29 @@ def calcium(facts: Facts, days: Decimal | None = None) -> Calcium | None:
             return None
         return found if days is None or found.when.surely_within(days, facts.as_of) else None
 
-    ionised = fresh("calcium_ionised")
-    if ionised:
+    ionised, reported, total = fresh("calcium_ionised"), fresh("calcium_corrected"), fresh("calcium")
+    if ionised and not _later(reported, ionised) and not _later(total, ionised):
         return Calcium("ionised", ionised.value, ionised.low, ionised.high, (ionised,))
-    reported, total, albumin = fresh("calcium_corrected"), fresh("calcium"), fresh("albumin")
-    if reported and not (total and total.when and reported.when and total.when.earliest > reported.when.latest):
+    if reported and not _later(total, reported):
         return Calcium("corrected", reported.value, reported.low, reported.high, (reported,))
     if total is None:
         return None
-    if albumin is None:
+    albumin = fresh("albumin")
+    if albumin is None or not _together(total, albumin, pairing_days):
         return Calcium("uncorrected", total.value, total.low, total.high, (total,))
     value = total.value + CALCIUM_PER_ALBUMIN * (NORMAL_ALBUMIN_G_DL - albumin.value)
     return Calcium("corrected", value, total.low, total.high, (total, albumin))
+
+
+def _later(one: Measurement | None, other: Measurement) -> bool:
+    """Was `one` surely taken on a later day? A result of years ago must not stand against that of yesterday."""
+    return bool(one and one.when and other.when and one.when.earliest > other.when.latest)
+
+
+def _together(one: Measurement, other: Measurement, days: Decimal | None) -> bool:
+    if days is None or one.when is None or other.when is None:
+        return days is None
+    return abs((one.when.earliest - other.when.earliest).days) <= days
 
 
 @dataclass(frozen=True, slots=True)

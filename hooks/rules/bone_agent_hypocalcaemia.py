@@ -18,7 +18,7 @@ def decide(facts: Facts) -> Outcome:
     drafts = bone_agents.picked(facts)
     if not drafts:
         return CannotTell(("an order for a bone agent",))
-    calcium = labs.calcium(facts)
+    calcium = labs.calcium(facts, pairing_days=KNOWLEDGE.value("fresh"))
     if calcium is None:
         return CannotTell(("calcium and albumin",), because=drafts)
     if _low(calcium):

@@ -1,0 +1,69 @@
+"""Active cancer: is calcium too high?"""
+
+from __future__ import annotations
+
+from hooks import knowledge
+from hooks.facts import Fact, Facts
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend
+from hooks.questions import cancer, care, labs
+
+KNOWLEDGE = knowledge.load(__name__)
+
+
+def decide(facts: Facts) -> Outcome:
+    """E10, in steps of the corrected or ionised calcium. Fires without albumin and says so: a low one hides more."""
+    active = (*cancer.primaries(facts), *facts.finding(*cancer.SECONDARY))
+    if not active:
+        return CannotTell(("an active cancer",))
+    calcium = labs.calcium(facts, pairing_days=KNOWLEDGE.value("fresh"))
+    if calcium is None:
+        return CannotTell(("calcium and albumin",))
+    if not _fresh(facts, calcium):
+        return CannotTell(("calcium not older than {fresh}".format_map(KNOWLEDGE.thresholds),), because=calcium.because)
+    step = _step(calcium)
+    if step:
+        return _recommend(facts, calcium, step, active[:1])
+    if calcium.kind == "uncorrected":
+        return CannotTell(("albumin: total calcium is not corrected",), because=calcium.because)
+    return NotApplicable(f"{calcium} is not raised", calcium.because)
+
+
+def emergency(facts: Facts) -> labs.Calcium | None:
+    """The calcium, if it is recent and so high that lowering it comes before all else: bone agents then treat that."""
+    calcium = labs.calcium(facts, pairing_days=KNOWLEDGE.value("fresh"))
+    urgent = calcium is not None and _fresh(facts, calcium) and _step(calcium) in ("urgent", "critical")
+    return calcium if urgent else None
+
+
+def _fresh(facts: Facts, calcium: labs.Calcium) -> bool:
+    return all(m.when and m.when.maybe_within(KNOWLEDGE.value("fresh"), facts.as_of) for m in calcium.because[:1])
+
+
+def _step(calcium: labs.Calcium) -> str | None:
+    if calcium.kind == "ionised":
+        return _ionised_step(calcium)
+    if calcium.value >= KNOWLEDGE.value("severe"):
+        return "critical"
+    if calcium.value >= KNOWLEDGE.value("urgent"):
+        return "urgent"
+    raised = calcium.value >= KNOWLEDGE.value("raised") and (calcium.high is None or calcium.value > calcium.high)
+    return "review" if raised else None
+
+
+def _ionised_step(calcium: labs.Calcium) -> str | None:
+    if calcium.value > KNOWLEDGE.value("ionised_severe"):
+        return "critical"
+    if calcium.value > KNOWLEDGE.value("ionised_urgent"):
+        return "urgent"
+    return "review" if calcium.high is not None and calcium.value > calcium.high else None
+
+
+def _recommend(facts: Facts, calcium: labs.Calcium, step: str, active: tuple[Fact, ...]) -> Recommend:
+    comfort = care.comfort_focused(facts)
+    variant = "comfort" if comfort else step
+    taken = calcium.because[0].when
+    return Recommend(
+        because=(*calcium.because, *active, *comfort),
+        says=KNOWLEDGE.card(variant, calcium=str(calcium), when=taken.text if taken else ""),
+        missing=("albumin: the true calcium may be higher",) if calcium.kind == "uncorrected" else (),
+    )
