@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +17,7 @@ from fhir_mappings.resources import CLINICAL_TYPES, Medication, Patient, decode
 FOUND, EMPTY, PARTIAL, UNAVAILABLE = "found", "empty", "partial", "unavailable"
 NEEDED = ("patient", "conditions")
 DRAFTS = "context.draftOrders"
+FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,256}")  # FHIR allows 64 characters; longer ones are seen, others are no ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,8 @@ class _Reader:
             except NOT_JSON:
                 self._refuse_undecodable(key, full_url, raw, number)
                 continue
-            reference = f"{type(resource).__name__}/{resource.id}" if resource.id else full_url
+            named = resource.id and FHIR_ID.fullmatch(resource.id)
+            reference = f"{type(resource).__name__}/{resource.id}" if named else full_url
             yield key, reference or f"{type(resource).__name__} without id ({key} {number + 1})", full_url, resource
 
     def _refuse_undecodable(self, key: str, full_url: str | None, raw: msgspec.Raw, number: int) -> None:

@@ -62,4 +62,6 @@ def _dates(fact: Dated) -> tuple[When, ...]:
 
 
 def _kinds(chart: Chart, state: str) -> tuple[str, ...]:
-    return tuple(KINDS.get(key, key) for key, source in chart.sources.items() if source.state == state)
+    """Kinds in that state. A key that we did not ask for is the caller's text, and is not repeated."""
+    found = (KINDS.get(key, "other data") for key, source in chart.sources.items() if source.state == state)
+    return tuple(dict.fromkeys(found))

@@ -233,7 +233,7 @@ def test_any_text_from_the_record_is_inert(text: str) -> None:
 
 
 def check_inert(text: str) -> None:
-    """Rendered as Markdown with HTML allowed, as the reference client does, the label must stay one list item of text."""
+    """Rendered as Markdown with HTML allowed, as the reference client does, it must stay one list item of text."""
     line = describe(Finding("Condition/1", frozenset({"motor_weakness"}), label=text))
     tokens = MarkdownIt("gfm-like", {"html": True, "linkify": True}).parse(f"- {line}")
     kinds = {token.type for token in tokens} | {child.type for token in tokens for child in token.children or ()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from itertools import permutations
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from fhir_mappings import chart
 from fhir_mappings.answers import Given, Unavailable, understand
 from fhir_mappings.chart import EMPTY, FOUND, PARTIAL, UNAVAILABLE
+from fhir_mappings.facts import facts
 from tests.mappings.charts import ICD, ME, SCT, answer, bundle, coded, condition, read
 
 BREAST = condition(coded(ICD, "C50.911"))
@@ -214,3 +216,15 @@ def test_what_is_left_out_on_purpose_is_counted_by_reason(resource: dict[str, An
     assert not found.kept
     assert not found.refused
     assert found.ignored == {reason: 1}
+
+
+@pytest.mark.parametrize("name", ["a b", "<script>", "x/../Patient/2", "", "é", "x" * 300])
+def test_an_id_that_is_none_names_nothing(name: str) -> None:
+    (reference,) = read({**BREAST, "id": name}).kept
+    assert reference.startswith("Condition without id")
+
+
+def test_a_key_that_we_did_not_ask_for_is_not_repeated() -> None:
+    more = answer(bundle(BREAST, link=[{"relation": "next"}]))
+    found = chart.read({"patient": answer(ME), "conditions": answer(bundle()), "<b>evil</b>": more}, "p1")
+    assert facts(found, date(2026, 11, 24)).incomplete == ("other data",)
