@@ -18,4 +18,5 @@ def checked(facts: Facts, days: Decimal) -> tuple[Order | Procedure, ...]:
         for o in facts.orders
         if o.concepts & {"consult_dental", "dental_examination"} and o.status == "completed" and not o.draft
     )
-    return tuple(f for f in (*done, *seen) if f.when and f.when.surely_within(days, facts.as_of))
+    found: tuple[Order | Procedure, ...] = (*done, *seen)
+    return tuple(f for f in found if f.when and f.when.surely_within(days, facts.as_of))

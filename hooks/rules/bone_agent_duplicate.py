@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from hooks import knowledge
 from hooks.facts import Facts, Medication
@@ -56,7 +57,7 @@ def _nothing_given_on(facts: Facts, order: Medication) -> bool:
     return not any(dose.when and dose.when.latest >= order.when.earliest for dose in doses)
 
 
-def _days(draft: Medication, given: Medication, *, same: bool) -> knowledge.Decimal:
+def _days(draft: Medication, given: Medication, *, same: bool) -> Decimal:
     """For how long a dose stands against the draft. Of the same denosumab, one dose stated tells the other."""
     six_monthly = bone_agents.is_low_dose_denosumab(given) or (same and bone_agents.is_low_dose_denosumab(draft))
     if same:

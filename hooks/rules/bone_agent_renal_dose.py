@@ -8,6 +8,7 @@ from hooks import knowledge
 from hooks.facts import Fact, Facts, Finding, Medication
 from hooks.outcomes import CannotTell, Dose, NotApplicable, Outcome, ProposedOrder, Recommend, Suggestion
 from hooks.questions import bone_agents, labs
+from hooks.rules import bone_agent_hypocalcaemia, bone_agent_jaw, bone_agent_pregnancy, hypercalcaemia
 from hooks.rules.bone_modifying_agent import KNOWLEDGE as AGENT
 from hooks.rules.bone_modifying_agent import dose_for, zoledronic_dose
 
@@ -17,7 +18,8 @@ KNOWLEDGE = knowledge.load(__name__)
 def decide(facts: Facts) -> Outcome:
     """Bone-agent stops by creatinine clearance: zoledronic acid and pamidronate below 30 mL/min, dose steps above.
 
-    A clearance that is too low speaks however old; one that would allow the order must be fresh.
+    A clearance that is too low speaks however old; one that would allow the order must be fresh. In a hypercalcaemic
+    emergency the dose steps do not apply.
     """
     drafts = bone_agents.picked(facts)
     if not drafts:
@@ -35,6 +37,11 @@ def decide(facts: Facts) -> Outcome:
             ("creatinine and body weight not older than {fresh}".format_map(KNOWLEDGE.thresholds),),
             because=(*drafts, *old),
         )
+    urgent = hypercalcaemia.emergency(facts)
+    if urgent:
+        return NotApplicable(
+            "the dose steps do not apply to hypercalcaemia", (*drafts, *urgent.because, *clearance.because)
+        )
     return _dose(facts, drafts, clearance)
 
 
@@ -45,7 +52,26 @@ def _too_low(
     because: tuple[Fact, ...] = (*drafts, *(clearance.because if clearance else ()), *dialysis)
     shown = f"creatinine clearance {clearance}" if clearance else "dialysis"
     if not stopped:
-        return Recommend(because, KNOWLEDGE.card("denosumab" if _denosumab(drafts) else "other", clearance=shown))
+        denosumab = any("denosumab" in m.concepts for m in drafts)
+        return Recommend(because, KNOWLEDGE.card("denosumab" if denosumab else "ibandronate", clearance=shown))
+    agent, urgent = bone_agents.agent(stopped[0]), hypercalcaemia.emergency(facts)
+    if urgent:
+        return Recommend((*because, *urgent.because), KNOWLEDGE.card("emergency", agent=agent, clearance=shown))
+    return Recommend(
+        because,
+        KNOWLEDGE.card("stop", agent=agent, clearance=shown),
+        suggestions=(
+            Suggestion(f"Remove the {agent} order", delete=tuple(m.source for m in stopped)),
+            *_denosumab_instead(facts, stopped),
+        ),
+    )
+
+
+def _denosumab_instead(facts: Facts, stopped: tuple[Medication, ...]) -> tuple[Suggestion, ...]:
+    """Not where denosumab is on order, or where another check of this order stops it as well."""
+    others = (bone_agent_pregnancy, bone_agent_hypocalcaemia, bone_agent_jaw)
+    if bone_agents.ordered(facts, "denosumab") or any(isinstance(rule.decide(facts), Recommend) for rule in others):
+        return ()
     offer = ProposedOrder(
         "denosumab",
         "Denosumab 120 mg subcutaneously every 4 weeks",
@@ -53,22 +79,20 @@ def _too_low(
         dose=Dose(AGENT.value("denosumab_dose"), "subcutaneous", int(AGENT.value("denosumab_interval"))),
     )
     remove = tuple(m.source for m in stopped)
-    return Recommend(
-        because,
-        KNOWLEDGE.card("stop", agent=bone_agents.agent(stopped[0]), clearance=shown),
-        suggestions=(
-            Suggestion(f"Remove the {bone_agents.agent(stopped[0])} order", delete=remove),
-            Suggestion("Denosumab 120 mg instead, once calcium is normal", (offer,), remove),
-        ),
-    )
-
-
-def _denosumab(drafts: tuple[Medication, ...]) -> bool:
-    return any("denosumab" in m.concepts for m in drafts)
+    return (Suggestion("Denosumab 120 mg instead, once calcium is normal", (offer,), remove),)
 
 
 def _dose(facts: Facts, drafts: tuple[Medication, ...], clearance: labs.Clearance) -> Outcome:
     zoledronic = tuple(m for m in drafts if "zoledronic_acid" in m.concepts)
+    ibandronate = _too_much_ibandronate(drafts, clearance)
+    if ibandronate:
+        return Recommend(
+            (*ibandronate, *clearance.because), KNOWLEDGE.card("ibandronate_reduced", clearance=str(clearance))
+        )
+    if not zoledronic and clearance.low < KNOWLEDGE.value("stop"):
+        return CannotTell(
+            (f"sex, on which the limit depends: {clearance}",), ask=True, because=(*drafts, *clearance.because)
+        )
     if not zoledronic:
         return NotApplicable("the clearance allows this agent", (*drafts, *clearance.because))
     right = zoledronic_dose(clearance)
@@ -79,6 +103,15 @@ def _dose(facts: Facts, drafts: tuple[Medication, ...], clearance: labs.Clearanc
     if all(m.dose_mg is None for m in zoledronic) and right == AGENT.value("dose_full"):
         return CannotTell(("the ordered dose",), because=zoledronic)
     return _wrong_dose(facts, zoledronic, clearance, right)
+
+
+def _too_much_ibandronate(drafts: tuple[Medication, ...], clearance: labs.Clearance) -> tuple[Medication, ...]:
+    """Infusions above the reduced dose, or without a stated dose; a dose above that of an infusion is a tablet."""
+    if clearance.high >= KNOWLEDGE.value("ibandronate_step"):
+        return ()
+    full, reduced = KNOWLEDGE.value("ibandronate_full"), KNOWLEDGE.value("ibandronate_dose")
+    infusions = (m for m in drafts if "ibandronate" in m.concepts and (m.dose_mg or full) <= full)
+    return tuple(m for m in infusions if (m.dose_mg or full) > reduced)
 
 
 def _sex_unknown(zoledronic: tuple[Medication, ...], clearance: labs.Clearance) -> Outcome:

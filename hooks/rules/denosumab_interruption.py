@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from hooks import knowledge
-from hooks.facts import Facts, Medication
+from hooks.facts import Facts, Finding, Medication
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend
 from hooks.questions import bone_agents, cancer, care
 
@@ -53,7 +53,7 @@ def _settled(facts: Facts, last: Medication) -> NotApplicable | CannotTell | Non
 
 def _past(facts: Facts, last: Medication, threshold: str) -> bool:
     """Surely longer ago than the threshold."""
-    return bool(last.when) and not last.when.maybe_within(KNOWLEDGE.value(threshold), facts.as_of)
+    return last.when is not None and not last.when.maybe_within(KNOWLEDGE.value(threshold), facts.as_of)
 
 
 def _overdue(facts: Facts, last: Medication, milligrams: Decimal | None) -> bool:
@@ -61,7 +61,7 @@ def _overdue(facts: Facts, last: Medication, milligrams: Decimal | None) -> bool
     return _past(facts, last, "gap_high_dose" if high else "gap_low_dose")
 
 
-def _indication(facts: Facts) -> tuple:
+def _indication(facts: Facts) -> tuple[Finding, ...]:
     return (*cancer.bone_metastases(facts), *facts.finding("primary_myeloma"))
 
 

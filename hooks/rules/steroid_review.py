@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hooks import knowledge
-from hooks.facts import Facts, Medication, Procedure
+from hooks.facts import Facts, Finding, Medication, Procedure
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend
 from hooks.questions import cancer, care, neurology
 
@@ -61,7 +61,9 @@ def _treated(facts: Facts) -> tuple[Procedure, ...]:
     )
 
 
-def _recommend(running: tuple[Medication, ...], treated: tuple[Procedure, ...], disease: tuple) -> Recommend:
+def _recommend(
+    running: tuple[Medication, ...], treated: tuple[Procedure, ...], disease: tuple[Finding, ...]
+) -> Recommend:
     since = running[-1].when
     return Recommend(
         because=(*running, *treated, *disease),
