@@ -21,7 +21,7 @@ def decide(facts: Facts) -> Outcome:
     calcium = labs.calcium(facts, pairing_days=KNOWLEDGE.value("fresh"))
     if calcium is None:
         return CannotTell(("calcium and albumin",), because=drafts)
-    if _low(calcium):
+    if is_low(calcium):
         return _stop(drafts, calcium)
     if labs.stale(calcium.because, KNOWLEDGE.value("fresh"), facts):
         return CannotTell(
@@ -33,7 +33,8 @@ def decide(facts: Facts) -> Outcome:
     return NotApplicable(f"{calcium} is not below the limit", (*drafts, *calcium.because))
 
 
-def _low(calcium: labs.Calcium) -> bool:
+def is_low(calcium: labs.Calcium) -> bool:
+    """Below the laboratory's limit or, whatever that is, below ours."""
     below_laboratory = calcium.low is not None and calcium.value < calcium.low
     return below_laboratory or (calcium.kind != "ionised" and calcium.value < KNOWLEDGE.value("stop"))
 

@@ -18,15 +18,20 @@ def decide(facts: Facts) -> Outcome:
     drafts = bone_agents.picked(facts)
     if not drafts:
         return CannotTell(("an order for a bone agent",))
-    signs = pregnancy.signs(facts, KNOWLEDGE.value("longest"))
-    if signs:
-        return _stop(drafts, signs)
+    found = signs(facts)
+    if found:
+        return _stop(drafts, found)
     lacking = gap(facts)
     if lacking:
         return CannotTell((lacking,), because=drafts)
     return CannotTell(
         ("a pregnancy: none is recorded",), because=(*drafts, *pregnancy.excluded(facts, KNOWLEDGE.value("test_fresh")))
     )
+
+
+def signs(facts: Facts) -> tuple[pregnancy.Sign, ...]:
+    """What says that the patient is, or may be, pregnant now."""
+    return pregnancy.signs(facts, KNOWLEDGE.value("longest"))
 
 
 def gap(facts: Facts) -> str | None:
@@ -38,10 +43,10 @@ def gap(facts: Facts) -> str | None:
     return "negative pregnancy test not older than {test_fresh}".format_map(KNOWLEDGE.thresholds)
 
 
-def _stop(drafts: tuple[Medication, ...], signs: tuple[pregnancy.Sign, ...]) -> Recommend:
-    certain = any(pregnancy.is_certain(sign) for sign in signs)
+def _stop(drafts: tuple[Medication, ...], found: tuple[pregnancy.Sign, ...]) -> Recommend:
+    certain = any(pregnancy.is_certain(sign) for sign in found)
     return Recommend(
-        because=(*drafts, *signs),
+        because=(*drafts, *found),
         says=KNOWLEDGE.card("stop" if certain else "suspected", agent=bone_agents.agent(drafts[0])),
         missing=() if certain else ("a pregnancy test",),
         suggestions=tuple(Suggestion(f"Remove the {bone_agents.agent(m)} order", delete=(m.source,)) for m in drafts),

@@ -7,7 +7,8 @@ from decimal import Decimal
 from hooks import knowledge
 from hooks.facts import Fact, Facts, Finding
 from hooks.outcomes import CannotTell, Dose, NotApplicable, Outcome, ProposedOrder, Recommend, Suggestion, Wording
-from hooks.questions import bone_agents, cancer, care, labs
+from hooks.questions import bone_agents, cancer, care, dental, labs
+from hooks.rules import bone_agent_hypocalcaemia, bone_agent_jaw, bone_agent_pregnancy, hypercalcaemia
 
 KNOWLEDGE = knowledge.load(__name__)
 PRECURSORS = ("myeloma_smouldering", "mgus", "plasmacytoma_solitary", "myeloma_in_remission")
@@ -68,7 +69,8 @@ def _recommend(facts: Facts, indication: tuple[Finding, ...]) -> Recommend:
         for m in bone_agents.running(facts, KNOWLEDGE.value("covered_low_dose"), "denosumab")
         if bone_agents.is_low_dose_denosumab(m)
     )
-    calcium, clearance = labs.calcium(facts), labs.creatinine_clearance(facts)
+    calcium = labs.calcium(facts, pairing_days=bone_agent_hypocalcaemia.KNOWLEDGE.value("fresh"))
+    clearance, stops = labs.creatinine_clearance(facts), _stops(facts)
     sensitive = (
         facts.finding("hormone_sensitive_malignancy") if "primary_prostate" in cancer.primary_sites(facts) else ()
     )
@@ -77,15 +79,20 @@ def _recommend(facts: Facts, indication: tuple[Finding, ...]) -> Recommend:
         *cancer.primaries(facts)[:1],
         *sensitive,
         *low_dose,
+        *stops,
         *(calcium.because if calcium else ()),
         *(clearance.because if clearance else ()),
     )
-    variant, suggestions = "consider", _agents(facts, indication, clearance)
-    if sensitive:
+    variant, suggestions = "consider", _agents(facts, indication, _fresh(facts, clearance))
+    if stops:
+        variant, suggestions = "contraindicated", ()
+    elif hypercalcaemia.emergency(facts):
+        variant, suggestions = "calcium_first", ()
+    elif sensitive:
         variant, suggestions = "hormone_sensitive", ()
     elif low_dose:
         variant, suggestions = "low_dose_running", ()
-    elif calcium and calcium.low is not None and calcium.value < calcium.low:
+    elif calcium and bone_agent_hypocalcaemia.is_low(calcium):
         variant, suggestions = "correct_calcium", ()
     text = KNOWLEDGE.card(variant, cancer=cancer.name(facts), calcium=str(calcium or ""))
     return Recommend(
@@ -93,9 +100,20 @@ def _recommend(facts: Facts, indication: tuple[Finding, ...]) -> Recommend:
         says=Wording(
             text.indicator, text.summary, (*text.do, *_lines(facts, variant, clearance)), text.why, text.why_not
         ),
-        missing=_missing(facts, calcium),
+        missing=_missing(facts, calcium, clearance),
         suggestions=suggestions,
     )
+
+
+def _stops(facts: Facts) -> tuple[Fact, ...]:
+    """Pregnancy and osteonecrosis of the jaw: what the checks of an order would stop is not offered."""
+    return (*bone_agent_pregnancy.signs(facts), *facts.finding(bone_agent_jaw.NECROSIS))
+
+
+def _fresh(facts: Facts, clearance: labs.Clearance | None) -> labs.Clearance | None:
+    """A clearance that is recent enough to choose a dose by."""
+    old = clearance is not None and labs.stale(clearance.because, KNOWLEDGE.value("fresh"), facts)
+    return None if old else clearance
 
 
 def _agents(facts: Facts, indication: tuple[Finding, ...], clearance: labs.Clearance | None) -> tuple[Suggestion, ...]:
@@ -157,6 +175,8 @@ def _lines(facts: Facts, variant: str, clearance: labs.Clearance | None) -> tupl
     if variant == "consider" and clearance is not None:
         if clearance.high < KNOWLEDGE.value("clearance_30"):
             lines.append(KNOWLEDGE.text("renal", clearance=str(clearance)))
+        elif _fresh(facts, clearance) is None:
+            lines.append(KNOWLEDGE.text("old_clearance", clearance=str(clearance)))
         elif zoledronic_dose(clearance) is None:
             lines.append(KNOWLEDGE.text("sex_unknown", clearance=str(clearance)))
         else:
@@ -166,7 +186,7 @@ def _lines(facts: Facts, variant: str, clearance: labs.Clearance | None) -> tupl
     return tuple(lines)
 
 
-def _missing(facts: Facts, calcium: labs.Calcium | None) -> tuple[str, ...]:
+def _missing(facts: Facts, calcium: labs.Calcium | None, clearance: labs.Clearance | None) -> tuple[str, ...]:
     lines = []
     if calcium is None:
         lines.append("calcium and albumin: correct any hypocalcaemia first")
@@ -177,9 +197,11 @@ def _missing(facts: Facts, calcium: labs.Calcium | None) -> tuple[str, ...]:
     gaps = () if facts.measured("creatinine_clearance") else labs.missing_for_clearance(facts)
     if gaps:
         lines.append(f"creatinine clearance ({', '.join(gaps)}): no zoledronic acid dose without it")
+    elif clearance and not _fresh(facts, clearance):
+        lines.append("creatinine and weight not older than {fresh}".format_map(KNOWLEDGE.thresholds))
     if not facts.measured("vitamin_d"):
         lines.append("25-OH vitamin D")
-    if not any("consult_dental" in o.concepts for o in facts.orders):
+    if not dental.checked(facts, knowledge.load("bone_agent_preflight").value("dental")):
         lines.append("dental check before the first dose")
     if _castration_unknown(facts):
         lines.append("castration-sensitive or castration-resistant")
