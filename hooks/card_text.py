@@ -27,6 +27,7 @@ ASSESSMENT_WORDS = {
     "psychosocial_screening": "depression or anxiety screen",
     "pregnancy": "pregnancy test or status",
 }
+ABBREVIATED = {"onj": "osteonecrosis of the jaw"}  # value-set names that do not read as English
 MEASUREMENT_WORDS = {
     "calcium": "total calcium",
     "calcium_corrected": "albumin-corrected calcium",
@@ -110,8 +111,8 @@ def _concept_words(concepts: Iterable[str]) -> str:
     if not known:
         return "entry"
     concept = known[0]
-    if concept in DEFICIT_WORDS:
-        return DEFICIT_WORDS[concept]
+    if concept in DEFICIT_WORDS or concept in ABBREVIATED:
+        return DEFICIT_WORDS.get(concept) or ABBREVIATED[concept]
     for prefix in ("primary_", "consult_"):
         if concept.startswith(prefix):
             return f"{concept.removeprefix(prefix).replace('_', ' ')} {'cancer' if prefix == 'primary_' else 'consult'}"

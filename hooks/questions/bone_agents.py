@@ -14,7 +14,7 @@ AGENT_WORDS = {
     "pamidronate": "pamidronate",
     "ibandronate": "ibandronate",
     "denosumab": "denosumab",
-    "oral_bisphosphonate": "an oral bisphosphonate",
+    "oral_bisphosphonate": "oral bisphosphonate",
 }
 LOW_DOSE_DENOSUMAB_MG = Decimal(60)  # osteoporosis product, every 6 months
 ONCOLOGY_DENOSUMAB_MG = Decimal(120)  # every 4 weeks; both share one ingredient code, so the dose must be read

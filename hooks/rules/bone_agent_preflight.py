@@ -100,7 +100,11 @@ def _vitamin_d(facts: Facts, drafts: tuple[Medication, ...]) -> Check:
     if level is None:
         return Check(deficient, "vitamin_d", "25-OH vitamin D")
     if level.value < KNOWLEDGE.value("vitamin_d_low"):
-        return Check((level, *deficient), "low_vitamin_d", f"vitamin D repleted: {level.value.normalize():f} ng/mL")
+        return Check(
+            (level, *deficient),
+            "low_vitamin_d",
+            f"whether vitamin D was repleted since ({level.value.normalize():f} ng/mL)",
+        )
     if labs.stale((level,), KNOWLEDGE.value("vitamin_d_fresh"), facts):
         return Check(
             (level,), "vitamin_d", "25-OH vitamin D not older than {vitamin_d_fresh}".format_map(KNOWLEDGE.thresholds)
