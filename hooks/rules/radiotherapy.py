@@ -1,0 +1,84 @@
+"""A painful spinal metastasis, stable and without deficit: is radiotherapy the treatment, and of which kind?"""
+
+from __future__ import annotations
+
+from hooks import knowledge, proposals
+from hooks.facts import Fact, Facts
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
+from hooks.questions import cancer, care, histology, imaging, neurology, noms, stability, treatment
+
+KNOWLEDGE = knowledge.load(__name__)
+VARIANTS = {9: "conventional", 10: "stereotactic", 11: "short"}
+
+
+def decide(facts: Facts) -> Outcome:
+    """R3, R4, R5, R6: NOMS rows 9 to 11. Offers a treatment, so it needs every axis known and fresh."""
+    metastases = cancer.spinal_metastases(facts)
+    if not metastases:
+        return CannotTell(("whether the spine is affected",), because=cancer.bone_metastases(facts))
+    pain = _pain(facts)
+    if not pain:
+        return CannotTell(("whether a spinal metastasis is painful",), because=metastases)
+    asked = _asked(facts)
+    if asked:
+        return NotApplicable("radiotherapy is ordered, or the radiation oncologist has been asked lately", asked)
+    earlier: tuple[Fact, ...] = (*treatment.done(facts, *treatment.RADIOTHERAPY), *facts.finding("prior_irradiation"))
+    if earlier:
+        missing = "site, dose and date of the earlier radiotherapy: a second course is a specialist decision"
+        return CannotTell((missing,), ask=True, because=(*earlier, *pain))
+    table = noms.of(facts)
+    if table.row is None:
+        return CannotTell(table.missing, ask=True, because=(*metastases, *pain, *table.because))
+    if table.row.number not in VARIANTS:
+        return CannotTell((f"what is decided first: {table.row.says}",), because=(*pain, *table.because))
+    open_question = _surgeon(facts)
+    if open_question:
+        return CannotTell(open_question, ask=True, because=(*pain, *table.because))
+    because = tuple(dict.fromkeys((*metastases, *pain, *table.because)))
+    return Recommend(
+        because=because,
+        says=_wording(facts, table.row.number, table.line()),
+        suggestions=proposals.consult(facts, "consult_radiation_oncology", because, "asap"),
+    )
+
+
+def _pain(facts: Facts) -> tuple[Fact, ...]:
+    """A pain score of lately, or pain of back or bone on record that is not old."""
+    window = KNOWLEDGE.value("recent_pain")
+    score = care.pain_at_least(facts, KNOWLEDGE.value("pain"), window)
+    named = facts.finding("back_pain", "bone_pain", "neoplasm_related_pain")
+    return (*((score,) if score else ()), *(f for f in named if neurology.is_new(f, facts, window)))
+
+
+def _asked(facts: Facts) -> tuple[Fact, ...]:
+    recent = KNOWLEDGE.value("recent_consult")
+    consults = care.placed(facts, ("consult_radiation_oncology",))
+    lately = tuple(
+        o for o in consults if o.status != "completed" or (o.when and o.when.surely_within(recent, facts.as_of))
+    )
+    return (*imaging.pending(facts, *treatment.RADIOTHERAPY), *lately)
+
+
+def _surgeon(facts: Facts) -> tuple[str, ...]:
+    """SINS 7 to 12: radiotherapy only after the surgeon has spoken."""
+    worst = stability.worst(facts)
+    if worst is None or worst.score.band() == "stable":
+        return ()
+    seen = [
+        o
+        for o in care.placed(facts, care.CONSULTS["spine surgery"])
+        if o.status == "completed"
+        and o.when
+        and worst.assessment.when
+        and o.when.earliest >= worst.assessment.when.latest
+    ]
+    return () if seen else (f"a spine surgeon's opinion on SINS {worst.score}{worst.at}, before radiotherapy alone",)
+
+
+def _wording(facts: Facts, row: int, line: str) -> Wording:
+    comfort = care.comfort_focused(facts)
+    variant = "comfort" if comfort else VARIANTS[row]
+    text = KNOWLEDGE.card(variant, cancer=cancer.name(facts))
+    remembered = () if histology.radiosensitivity(facts).checked else (KNOWLEDGE.text("remembered"),)
+    background = () if comfort else KNOWLEDGE.card("background").why
+    return Wording(text.indicator, text.summary, (*text.do, line), (*text.why, *remembered, *background), text.why_not)
