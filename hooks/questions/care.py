@@ -45,3 +45,14 @@ def newest(*dates: When | None) -> When | None:
     """The latest of some dates, leaving out those not known."""
     known = [when for when in dates if when]
     return max(known, key=lambda when: when.latest) if known else None
+
+
+def pain_scores(facts: Facts, days: Decimal) -> tuple[Measurement, ...]:
+    """Dated pain scores not older than `days`, newest first."""
+    scores = (m for m in facts.measurements if m.name == "pain_score")
+    return tuple(m for m in scores if m.when and m.when.maybe_within(days, facts.as_of))
+
+
+def recent_orders(facts: Facts, concepts: tuple[str, ...], days: Decimal) -> tuple[Order, ...]:
+    """Orders of a kind placed at most `days` ago, or nobody wrote when."""
+    return tuple(o for o in placed(facts, concepts) if o.when is None or o.when.maybe_within(days, facts.as_of))

@@ -1,0 +1,101 @@
+"""Bone metastases: have pain and function been measured lately, and has function fallen?"""
+
+from __future__ import annotations
+
+from hooks import knowledge
+from hooks.facts import Assessment, Fact, Facts, Finding, Measurement
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend
+from hooks.questions import cancer, care, imaging, neurology
+
+KNOWLEDGE = knowledge.load(__name__)
+KIND = "assessments and vital signs"
+
+
+def decide(facts: Facts) -> Outcome:
+    """R22: no pain score within 30 days, or no neurological or functional grade within 90. E16: function has fallen."""
+    metastases = cancer.bone_metastases(facts)
+    if not metastases:
+        return CannotTell(("whether there are bone metastases",))
+    comfort = care.comfort_focused(facts)
+    if comfort:
+        return NotApplicable("comfort-focused care: no systematic screening is proposed", comfort)
+    fallen = _fallen(facts)
+    if fallen:
+        return _recommend("fallen", (*fallen, *cancer.spinal_metastases(facts)[:1]))
+    lacking = _lacking(facts)
+    if not lacking:
+        return CannotTell(
+            ("whether symptoms or function have changed since they were measured",),
+            because=(*_measured(facts), *_compared(facts)),
+        )
+    if not facts.knows(KIND):
+        return CannotTell((f"{' and '.join(lacking)}: {KIND} are not fully available",), because=_compared(facts))
+    return _recommend("screen", (*metastases[:1], *_measured(facts)), " or ".join(lacking))
+
+
+def _fallen(facts: Facts) -> tuple[Fact, ...]:
+    """E16: in spinal metastases, ECOG worse than before, or newly in bed or a wheelchair, and not examined since.
+
+    A new deficit is the emergency rule's patient.
+    """
+    if not cancer.spinal_metastases(facts) or neurology.new_deficits(facts, KNOWLEDGE.value("new_deficit")):
+        return ()
+    bound = tuple(
+        f
+        for f in facts.finding("bed_or_wheelchair_dependence")
+        if f.when and f.when.maybe_within(KNOWLEDGE.value("new_deficit"), facts.as_of)
+    )
+    worse = _worse_ecog(facts)
+    return (
+        *(f for f in bound if not _examined_since(facts, f)),
+        *(worse if worse and not _examined_since(facts, worse[0]) else ()),
+    )
+
+
+def _worse_ecog(facts: Facts) -> tuple[Measurement, ...]:
+    """The newest ECOG and the one before, if it is worse and of late."""
+    grades = [m for m in facts.measurements if m.name == "ecog" and m.when]
+    if len(grades) < 2 or grades[0].value - grades[1].value < KNOWLEDGE.value("ecog_worse"):
+        return ()
+    recent = grades[0].when and grades[0].when.maybe_within(KNOWLEDGE.value("function"), facts.as_of)
+    return tuple(grades[:2]) if recent else ()
+
+
+def _examined_since(facts: Facts, one: Finding | Measurement) -> bool:
+    """A graded examination or MRI of the spine on that day or later."""
+    start = care.newest(one.when)
+    graded = any(start and g.when and g.when.earliest >= start.latest for g in neurology.grades(facts))
+    return graded or bool(imaging.since(imaging.spine_studies(facts, "MR"), start))
+
+
+def _compared(facts: Facts) -> tuple[Fact, ...]:
+    """What the answer "has not fallen" rests on: without any one of these it would be open again."""
+    ecog = tuple(m for m in facts.measurements if m.name == "ecog")
+    deficits = neurology.new_deficits(facts, KNOWLEDGE.value("new_deficit"))
+    return (*ecog, *neurology.grades(facts), *deficits, *imaging.spine_studies(facts, "MR"))
+
+
+def _function(facts: Facts) -> tuple[Measurement | Assessment, ...]:
+    """Frankel, ASIA, ECOG or Karnofsky values of late."""
+    values: tuple[Measurement | Assessment, ...] = (
+        *neurology.grades(facts),
+        *(m for m in facts.measurements if m.name in ("ecog", "kps")),
+    )
+    return tuple(v for v in values if v.when and v.when.maybe_within(KNOWLEDGE.value("function"), facts.as_of))
+
+
+def _lacking(facts: Facts) -> tuple[str, ...]:
+    lines = []
+    if not care.pain_scores(facts, KNOWLEDGE.value("pain")):
+        lines.append("pain score within {pain}".format_map(KNOWLEDGE.thresholds))
+    if not _function(facts):
+        lines.append("neurological or functional grade within {function}".format_map(KNOWLEDGE.thresholds))
+    return tuple(lines)
+
+
+def _measured(facts: Facts) -> tuple[Fact, ...]:
+    return (*care.pain_scores(facts, KNOWLEDGE.value("pain")), *_function(facts))
+
+
+def _recommend(variant: str, because: tuple[Fact, ...], lacking: str = "") -> Recommend:
+    return Recommend(because=tuple(dict.fromkeys(because)), says=KNOWLEDGE.card(variant, lacking=lacking))
