@@ -6,6 +6,7 @@ from hooks import run
 from hooks.facts import Facts
 from hooks.outcomes import Decision
 from hooks.rules import (
+    augmentation_order_check,
     baseline_imaging,
     bone_agent_duplicate,
     bone_agent_hypocalcaemia,
@@ -16,7 +17,9 @@ from hooks.rules import (
     bone_scan_low_yield,
     confirmed_cord_compression,
     plain_film_insufficient,
+    radiotherapy_order_check,
     spinal_instability,
+    surgery_readiness,
     suspected_cord_compression,
     whole_spine_mri,
 )
@@ -31,6 +34,9 @@ RULES = (
     bone_agent_duplicate,
     bone_agent_preflight,
     spinal_instability,
+    surgery_readiness,
+    radiotherapy_order_check,
+    augmentation_order_check,
     whole_spine_mri,
     plain_film_insufficient,
     baseline_imaging,
