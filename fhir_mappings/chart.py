@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from fhir_mappings import answers, relevance
+from fhir_mappings import answers, local_codes, relevance
 from fhir_mappings.answers import NOT_JSON, Answer, Given, Unavailable
+from fhir_mappings.local_codes import LocalCodes
 from fhir_mappings.relevance import Kept, R, version
 from fhir_mappings.resources import CLINICAL_TYPES, Medication, Patient, decode
 
@@ -110,13 +111,14 @@ def read(
     fhir_server: str | None = None,
     draft_orders: Given | None = None,
     selections: Iterable[str] | None = None,
+    local: LocalCodes = local_codes.NONE,
 ) -> Chart:
     """The chart of `patient_id` from the answers to the prefetch keys and the draft orders of the session.
 
     Every value is read whatever its key is called; the key tells only what was asked. `fhir_server`, where known, is
-    the only server whose absolute references can mean this patient.
+    the only server whose absolute references can mean this patient. `local` tells what the site's own codes mean.
     """
-    reader = _Reader(patient_id, fhir_server)
+    reader = _Reader(patient_id, fhir_server, local)
     for key, answer in answers_by_key.items():
         reader.take(key, answer)
     if draft_orders is not None:
@@ -135,8 +137,9 @@ def _state(answer: Given) -> Source:
 class _Reader:
     """Collects one chart; the entries are listed first, since any of them may tell how the patient is called."""
 
-    def __init__(self, patient_id: str, fhir_server: str | None) -> None:
+    def __init__(self, patient_id: str, fhir_server: str | None, local: LocalCodes) -> None:
         self.patient_id = patient_id
+        self.local = local
         self.entries: list[tuple[str, str | None, msgspec.Raw]] = []
         self.sources: dict[str, Source] = {}
         self.refused: list[Refused] = []
@@ -183,6 +186,9 @@ class _Reader:
             except NOT_JSON:
                 self._refuse_undecodable(key, full_url, raw, number)
                 continue
+            relevance.take_in_contained(resource)
+            if self.local.ours:
+                local_codes.add_ours(resource, self.local)
             named = resource.id and FHIR_ID.fullmatch(resource.id)
             reference = f"{type(resource).__name__}/{resource.id}" if named else full_url
             yield key, reference or f"{type(resource).__name__} without id ({key} {number + 1})", full_url, resource

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-import msgspec
-
 from fhir_mappings import codes, dates, relevance
-from fhir_mappings.answers import NOT_JSON
 from fhir_mappings.chart import Chart
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import CodeableConcept, MedicationAdministration, MedicationRequest, Procedure, Quantity
-from fhir_mappings.resources import Medication as FhirMedication
 from hooks.facts import Medication
 
 MILLIGRAMS = {"mg": Decimal(1), "g": Decimal(1000), "ug": Decimal("0.001"), "mcg": Decimal("0.001")}
-_CONTAINED = msgspec.json.Decoder(FhirMedication, strict=False)
 
 
 def read(chart: Chart) -> tuple[Medication, ...]:
@@ -106,28 +101,15 @@ def _hcpcs(concepts: frozenset[str]) -> frozenset[str]:
 
 
 def _drug(chart: Chart, use: MedicationRequest | MedicationAdministration) -> CodeableConcept | None:
-    """The drug's concept: stated, contained, or in a Medication resource that came along."""
+    """The drug's concept: stated, or in a Medication resource that came along."""
     if use.medicationCodeableConcept is not None:
         return use.medicationCodeableConcept
     reference = relevance.reference_of(use.medicationReference)
     if reference is None:
         return None
-    if reference.startswith("#"):
-        return _contained(use.contained or (), reference[1:])
     plain = reference.partition("/_history/")[0]
     known = chart.medicines.get(plain) or chart.medicines.get("/".join(plain.split("/")[-2:]))
     return known.code if known else None
-
-
-def _contained(resources: list[msgspec.Raw] | tuple[()], name: str) -> CodeableConcept | None:
-    for raw in resources:
-        try:
-            medication = _CONTAINED.decode(raw)
-        except NOT_JSON:
-            continue
-        if medication.id == name:
-            return medication.code
-    return None
 
 
 def _milligrams(dose: Quantity | None, drug: CodeableConcept | None) -> Decimal | None:

@@ -1,8 +1,8 @@
 """What order-select and order-sign ask the EHR for; draft orders come in the context and are in the chart."""
 
 from fhir_mappings.facts import facts
-from fhir_mappings.prefetch import TEMPLATES
+from fhir_mappings.prefetch import templates
 
-PREFETCH = dict(TEMPLATES)
+PREFETCH = templates()
 
 __all__ = ["PREFETCH", "facts"]

@@ -1,8 +1,8 @@
 """What patient-view asks the EHR for, and the facts that come of it."""
 
 from fhir_mappings.facts import facts
-from fhir_mappings.prefetch import TEMPLATES
+from fhir_mappings.prefetch import templates
 
-PREFETCH = dict(TEMPLATES)
+PREFETCH = templates()
 
 __all__ = ["PREFETCH", "facts"]

@@ -12,6 +12,7 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 from pydantic import ValidationError
 
 from fhir_mappings import codes
+from fhir_mappings.local_codes import NONE, LocalCodes
 from fhir_mappings.units import UCUM
 from hooks.outcomes import Dose, ProposedOrder
 
@@ -38,9 +39,13 @@ def _load() -> Mapping[str, tuple[dict[str, str], ...]]:
 CODINGS = _load()
 
 
-def to_fhir(order: ProposedOrder, patient_id: str) -> dict[str, object] | None:
-    """A ServiceRequest, or with a dose a MedicationRequest, as FHIR JSON; None when it would not be valid FHIR."""
-    resource = _medication(order, order.dose, patient_id) if order.dose else _service(order, patient_id)
+def to_fhir(order: ProposedOrder, patient_id: str, local: LocalCodes = NONE) -> dict[str, object] | None:
+    """A ServiceRequest, or with a dose a MedicationRequest, as FHIR JSON; None when it would not be valid FHIR.
+
+    The site's own codes for the same thing stand first: some EHRs place an order by these alone.
+    """
+    code = _concept(order, local)
+    resource = _medication(order, order.dose, code, patient_id) if order.dose else _service(order, code, patient_id)
     model = MedicationRequest if order.dose else ServiceRequest
     try:
         model.model_validate(resource)
@@ -49,34 +54,39 @@ def to_fhir(order: ProposedOrder, patient_id: str) -> dict[str, object] | None:
     return resource
 
 
-def _service(order: ProposedOrder, patient_id: str) -> dict[str, object]:
+def _service(order: ProposedOrder, code: dict[str, object], patient_id: str) -> dict[str, object]:
     return {
         "resourceType": "ServiceRequest",
         "status": "draft",
         "intent": "proposal",
         "priority": order.priority,
-        "code": _concept(order),
+        "code": code,
         "subject": {"reference": f"Patient/{patient_id}"},
         **_reasons(order),
     }
 
 
-def _medication(order: ProposedOrder, dose: Dose, patient_id: str) -> dict[str, object]:
+def _medication(order: ProposedOrder, dose: Dose, code: dict[str, object], patient_id: str) -> dict[str, object]:
     return {
         "resourceType": "MedicationRequest",
         "status": "draft",
         "intent": "proposal",
         "priority": order.priority,
-        "medicationCodeableConcept": _concept(order),
+        "medicationCodeableConcept": code,
         "subject": {"reference": f"Patient/{patient_id}"},
         **_reasons(order),
         "dosageInstruction": [_dosage(order.text, dose)],
     }
 
 
-def _concept(order: ProposedOrder) -> dict[str, object]:
-    codings = [dict(coding) for coding in CODINGS[order.concept]]
-    return {"coding": codings, "text": NAMES.get(order.concept, codings[0]["display"])}
+def _concept(order: ProposedOrder, local: LocalCodes) -> dict[str, object]:
+    ours = [dict(coding) for coding in CODINGS[order.concept]]
+    theirs = [
+        {"system": system, "code": code} | ({"display": display} if display else {})
+        for coding in ours
+        for system, code, display in local.theirs.get((coding["system"], coding["code"]), ())
+    ]
+    return {"coding": [*theirs, *ours], "text": NAMES.get(order.concept, ours[0]["display"])}
 
 
 def _reasons(order: ProposedOrder) -> dict[str, object]:

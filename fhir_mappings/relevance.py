@@ -244,6 +244,7 @@ class _Identity(msgspec.Struct, gc=False):
 
 
 _IDENTITY = msgspec.json.Decoder(_Identity)
+_CONTAINED = msgspec.json.Decoder(Medication, strict=False)
 
 
 def identity(raw: msgspec.Raw) -> str | None:
@@ -252,6 +253,20 @@ def identity(raw: msgspec.Raw) -> str | None:
         return _IDENTITY.decode(raw).id
     except NOT_JSON:
         return None
+
+
+def take_in_contained(resource: object) -> None:
+    """States the drug of a request whose medicationReference points to a Medication that it contains."""
+    if not isinstance(resource, MedicationRequest | MedicationAdministration) or not resource.contained:
+        return
+    name = resource.medicationReference.reference if resource.medicationReference else None
+    for raw in resource.contained if name and name.startswith("#") else ():
+        try:
+            medication = _CONTAINED.decode(raw)
+        except NOT_JSON:
+            continue
+        if f"#{medication.id}" == name:
+            resource.medicationCodeableConcept = medication.code
 
 
 def medicine_names(reference: str, full_url: str | None, medicine: Medication) -> Iterator[tuple[str, Medication]]:
