@@ -20,12 +20,12 @@ from cds_service.config import Settings
 from cds_service.errors import NotTrusted, ServiceError, operation_outcome
 from cds_service.hook_request import parse
 from cds_service.pages.reading import pages
+from cds_service.publication import FHIR_JSON, fhir_urls
 from cds_service.routes import EXTENSION, Service, hook_urls, json_response, status_urls
 from cds_service.tenants import LOOPBACK, Tenant
 from hooks import knowledge
 
 LOOPBACK_ORIGIN = r"^https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?$"
-FHIR_JSON = "application/fhir+json"
 HTTP_CODES = {404: "not-found", 405: "not-supported", 413: "too-long", 415: "not-supported"}
 log = logging.getLogger("cds_service")
 
@@ -36,7 +36,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions[EXTENSION] = Service(
         settings, knowledge.catalogue(), security.trust(settings.tenant), fhir_client.connect()
     )
-    for urls in (hook_urls, status_urls, pages):
+    for urls in (hook_urls, status_urls, pages, fhir_urls):
         app.register_blueprint(urls)
     app.register_error_handler(ServiceError, refused)
     app.register_error_handler(HTTPException, refused_by_flask)

@@ -4,6 +4,9 @@
     +-- HookRequestError   400  the request is malformed; names the field
     +-- NotTrusted         401  the caller's token is absent or not valid; bare, says nothing more
     +-- UnknownService     404
+    +-- SearchRefused      400  a search of the published rules asks for what it cannot answer; names the parameter
+    +-- UnknownResource    404
+    +-- NotAcceptable      406
     +-- NeededDataMissing  412  the patient or the conditions could not be had; names the prefetch keys
     +-- BodyTooLarge       413
     +-- WrongMediaType     415
@@ -51,6 +54,30 @@ class UnknownService(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("There is no CDS service with this id. GET /cds-services lists them.")
+
+
+class SearchRefused(ServiceError):
+    """A search parameter that is unknown, or whose value cannot be understood."""
+
+    status, code = 400, "not-supported"
+
+
+class UnknownResource(ServiceError):
+    """Nothing is published under this id."""
+
+    status, code = 404, "not-found"
+
+    def __init__(self) -> None:
+        super().__init__("Nothing is published under this id. A search without parameters lists what there is.")
+
+
+class NotAcceptable(ServiceError):
+    """The caller takes no form in which we answer."""
+
+    status, code = 406, "not-supported"
+
+    def __init__(self) -> None:
+        super().__init__("FHIR is answered as JSON only: application/fhir+json.")
 
 
 class NeededDataMissing(ServiceError):

@@ -12,6 +12,7 @@ from fhir_mappings.chart import Chart
 from hooks import order_select, patient_view
 from hooks.facts import Facts
 from hooks.outcomes import Decision
+from hooks.run import Rule
 
 # Discovery's `version` is the CDS Hooks version that a service implements, as a semantic version (the 3.0 drafts that
 # define the field). 2.0.1 is the last published release, and the one whose rules we follow; "2.0" would not be semver.
@@ -26,7 +27,7 @@ NEEDS = (
 
 @dataclass(frozen=True, slots=True)
 class CdsService:
-    """One CDS service: what discovery says of it, and the two functions that read a chart and decide about it."""
+    """One CDS service: what discovery says of it, the functions that read a chart and decide about it, whom it asks."""
 
     id: str
     hook: str
@@ -37,6 +38,7 @@ class CdsService:
     prefetch: Mapping[str, str]
     facts: Callable[[Chart, date], Facts]
     decide: Callable[[Facts], tuple[Decision, ...]]
+    rules: tuple[Rule, ...]
     takes_orders: bool = False  # the context brings draft orders
     takes_selections: bool = False  # and says which of them the user has selected
 
@@ -55,6 +57,7 @@ SERVICES: tuple[CdsService, ...] = (
         prefetch=patient_mapping.PREFETCH,
         facts=patient_mapping.facts,
         decide=patient_view.decide,
+        rules=patient_view.RULES,
     ),
     CdsService(
         id="spine-order-select",
@@ -69,6 +72,7 @@ SERVICES: tuple[CdsService, ...] = (
         prefetch=order_mapping.PREFETCH,
         facts=order_mapping.facts,
         decide=order_select.decide,
+        rules=order_select.RULES,
         takes_orders=True,
         takes_selections=True,
     ),
@@ -82,11 +86,17 @@ SERVICES: tuple[CdsService, ...] = (
         prefetch=order_mapping.PREFETCH,
         facts=order_mapping.facts,
         decide=order_select.decide,
+        rules=order_select.RULES,
         takes_orders=True,
     ),
 )
 BY_ID: Mapping[str, CdsService] = {service.id: service for service in SERVICES}
 BY_HOOK: Mapping[str, CdsService] = {service.hook: service for service in SERVICES}
+
+
+def hooks_of(rule: str) -> tuple[str, ...]:
+    """The CDS Hooks that ask a rule, by its name."""
+    return tuple(service.hook for service in SERVICES if any(one.KNOWLEDGE.rule == rule for one in service.rules))
 
 
 def discovery() -> dict[str, object]:

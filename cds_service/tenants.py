@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import tomllib
 from importlib import resources
 from ipaddress import ip_address
@@ -27,6 +28,8 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Seconds = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
 RuleMode = Literal["live", "shadow", "off"]
+Words = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
+SignOffState = Literal["valid", "expired", "not yet valid"]
 
 
 class SettingsError(Exception):
@@ -75,6 +78,29 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return PROFILES[self.profile][key] if own is None else own
 
 
+class SignOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[[sign_off]]: a named person of this site has checked one version of one rule, until a day."""
+
+    rule: str
+    version: str
+    by: Words
+    role: Words
+    date: datetime.date
+    valid_until: datetime.date
+
+    def state(self, as_of: datetime.date) -> SignOffState:
+        """Whether the signature holds on a day; the day `valid_until` itself still counts."""
+        if as_of > self.valid_until:
+            return "expired"
+        return "valid" if as_of >= self.date else "not yet valid"
+
+    def line(self, as_of: datetime.date) -> str:
+        """Who signed what, in one line; a signature that does not hold says so first."""
+        state = self.state(as_of)
+        said = f"{self.by}, {self.role}, signed version {self.version} on {self.date}, valid until {self.valid_until}"
+        return said if state == "valid" else f"{state.upper()}: {said}"
+
+
 class Codes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[codes]: local codes. Not read yet, so anything but an empty list is refused."""
 
@@ -96,6 +122,7 @@ class Tenant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fhir: Fhir = msgspec.field(default_factory=Fhir)
     client: Client = msgspec.field(default_factory=Client)
     rules: dict[str, RuleMode] = {}
+    sign_off: list[SignOff] = []
     codes: Codes = msgspec.field(default_factory=Codes)
     cors: Cors = msgspec.field(default_factory=Cors)
     folder: str = ""  # where the file lies, for the key files that it names; never read from the file itself
@@ -107,6 +134,10 @@ class Tenant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def mode(self, rule: str) -> RuleMode:
         """live, shadow or off, for one rule by name."""
         return self.rules.get(rule, self.rules.get("default", "live"))
+
+    def signed(self, rule: str) -> tuple[SignOff, ...]:
+        """This site's signatures of one rule, whether they hold or not."""
+        return tuple(one for one in self.sign_off if one.rule == rule)
 
 
 def load_tenant(path: Path | None) -> Tenant:
@@ -159,6 +190,21 @@ def _check(tenant: Tenant) -> None:
     unknown = sorted(set(tenant.rules) - {"default"} - set(knowledge.catalogue()))
     if unknown:
         raise SettingsError(f"rules.{unknown[0]}: there is no such rule; `cds-service rules` lists them")
+    for position, signature in enumerate(tenant.sign_off):
+        _check_sign_off(signature, f"sign_off[{position}]")
+        if tenant.sign_off.index(signature) != position:
+            raise SettingsError(f"sign_off[{position}]: is given twice")
+
+
+def _check_sign_off(signature: SignOff, key: str) -> None:
+    """A signature is for what was read: after an update that changes the rule, it has to be given again."""
+    rule = knowledge.catalogue().get(signature.rule)
+    if rule is None:
+        raise SettingsError(f"{key}.rule: there is no such rule; `cds-service rules` lists them")
+    if signature.version != rule.version:
+        raise SettingsError(f"{key}.version: {rule.rule} is at version {rule.version}; sign that or remove the entry")
+    if signature.valid_until < signature.date:
+        raise SettingsError(f"{key}.valid_until: lies before the date of the signature")
 
 
 def _check_issuer(issuer: Issuer, key: str) -> None:
