@@ -66,10 +66,8 @@ def consult(facts: Facts, concept: str, because: tuple[Fact, ...], priority: str
     return (Suggestion(text, (ProposedOrder(concept, text, priority, reasons),)),)
 
 
-def bone_scan(facts: Facts, because: tuple[Fact, ...]) -> tuple[Suggestion, ...]:
-    """A bone scan, unless one or a PET/CT is on order."""
-    if imaging.pending(facts, "bone_scan", "pet_ct"):
-        return ()
+def bone_scan(because: tuple[Fact, ...]) -> tuple[Suggestion, ...]:
+    """A bone scan; the rule that offers it has made sure that neither it nor a PET/CT is on order."""
     reasons = tuple(r for r in references(because) if r.startswith(("Condition/", "Observation/")))
     order = ProposedOrder("bone_scan", "Order a bone scan", "routine", reasons)
     return (Suggestion(order.text, (order,)),)

@@ -104,7 +104,7 @@ def _recommend(facts: Facts, variant: str, signs: tuple[Finding | Measurement, .
         missing=()
         if facts.knows("imaging studies")
         else ("whether the bones were scanned since: imaging studies are not fully available",),
-        suggestions=() if variant == "myeloma" else proposals.bone_scan(facts, because),
+        suggestions=() if variant == "myeloma" else proposals.bone_scan(because),
     )
 
 
