@@ -69,8 +69,7 @@ def _too_low(
 
 def _denosumab_instead(facts: Facts, stopped: tuple[Medication, ...]) -> tuple[Suggestion, ...]:
     """Not where denosumab is on order, or where another check of this order stops it as well."""
-    others = (bone_agent_pregnancy, bone_agent_hypocalcaemia, bone_agent_jaw)
-    if bone_agents.ordered(facts, "denosumab") or any(isinstance(rule.decide(facts), Recommend) for rule in others):
+    if bone_agents.ordered(facts, "denosumab") or _held_otherwise(facts):
         return ()
     offer = ProposedOrder(
         "denosumab",
@@ -80,6 +79,12 @@ def _denosumab_instead(facts: Facts, stopped: tuple[Medication, ...]) -> tuple[S
     )
     remove = tuple(m.source for m in stopped)
     return (Suggestion("Denosumab 120 mg instead, once calcium is normal", (offer,), remove),)
+
+
+def _held_otherwise(facts: Facts) -> bool:
+    """Another check of this order stops or holds every bone agent: then none is offered, at no dose."""
+    others = (bone_agent_pregnancy, bone_agent_hypocalcaemia, bone_agent_jaw)
+    return any(isinstance(rule.decide(facts), Recommend) for rule in others)
 
 
 def _dose(facts: Facts, drafts: tuple[Medication, ...], clearance: labs.Clearance) -> Outcome:
@@ -137,12 +142,11 @@ def _wrong_dose(
         ),
     )
     ordered = next((f"{m.dose_mg.normalize():f} mg" for m in zoledronic if m.dose_mg), "dose not stated")
+    replace = Suggestion(f"{text}, in place of the draft", (order,), tuple(m.source for m in zoledronic), True)
     return Recommend(
         (*zoledronic, *clearance.because),
         KNOWLEDGE.card("wrong_dose", right=f"{right.normalize():f} mg", ordered=ordered, clearance=str(clearance)),
-        suggestions=(
-            Suggestion(f"{text}, in place of the draft", (order,), tuple(m.source for m in zoledronic), True),
-        ),
+        suggestions=() if _held_otherwise(facts) else (replace,),
     )
 
 
