@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from fhir_mappings.resources import Bundle, Entry, OperationOutcome, RawBundle
+from fhir_mappings.resources import Bundle, Entry, Link, OperationOutcome, RawBundle
 
 FAILURES = ("error", "fatal")
 NULL = b"null"
@@ -22,11 +22,16 @@ class Unavailable:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Undecoded resources, each with its fullUrl. `partial`: there is a further page; `damaged`: entries lost."""
+    """Undecoded resources, each with its fullUrl. `partial`: there is a further page; `damaged`: entries lost.
+
+    `reason` says why the rest could not be had, without patient data; `next_page` is the link to it, as it was sent.
+    """
 
     entries: tuple[tuple[str | None, msgspec.Raw], ...]
     partial: bool = False
     damaged: int = 0
+    reason: str = ""
+    next_page: str | None = None
 
 
 Answer = Given | None | Unavailable
@@ -40,6 +45,7 @@ class _Kind(msgspec.Struct, gc=False):
 _KIND = msgspec.json.Decoder(_Kind)
 _BUNDLE = msgspec.json.Decoder(Bundle, strict=False)
 _RAW_BUNDLE = msgspec.json.Decoder(RawBundle)
+_LINKS = msgspec.json.Decoder(list[Link] | None)
 _ENTRY = msgspec.json.Decoder(Entry, strict=False)
 _OUTCOME = msgspec.json.Decoder(OperationOutcome, strict=False)
 NOT_JSON = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)  # ValidationError is a DecodeError
@@ -71,17 +77,40 @@ def _bundle(bundle: Bundle) -> Given | Unavailable:
     if entries and all(resource_type(resource) == "OperationOutcome" for _, resource in entries):
         refused = bundle.total != 0 or any(failed(resource) for _, resource in entries)
         return Unavailable("the EHR reported an error") if refused else Given(())
-    return Given(entries, partial=any(link.relation == "next" for link in bundle.link or ()))
+    further, next_page = _further(bundle.link or ())
+    return Given(entries, partial=further, next_page=next_page)
+
+
+def together(pages: Sequence[Given], reason: str = "") -> Given:
+    """The pages of one search as one answer; with a reason why the rest could not be had it is partial."""
+    return Given(
+        entries=tuple(entry for page in pages for entry in page.entries),
+        partial=bool(reason) or pages[-1].partial,
+        damaged=sum(page.damaged for page in pages),
+        reason=reason,
+        next_page=pages[-1].next_page,
+    )
+
+
+def _further(links: Iterable[Link]) -> tuple[bool, str | None]:
+    """Is there a further page, and where?"""
+    found = [link for link in links if link.relation == "next"]
+    return bool(found), next((link.url for link in found if link.url), None)
 
 
 def _damaged_bundle(raw: bytes) -> Given | Unavailable:
     """A Bundle with a wrong type somewhere: what can be read of it, entry by entry."""
     try:
-        parts = _RAW_BUNDLE.decode(raw).entry or []
+        bundle = _RAW_BUNDLE.decode(raw)
     except NOT_JSON:
         return Unavailable("the Bundle cannot be read")
+    parts = bundle.entry or []
     entries = tuple(_readable(parts))
-    return Given(entries, partial=True, damaged=len(parts) - len(entries))
+    try:
+        _, next_page = _further(_LINKS.decode(bundle.link) or ())
+    except NOT_JSON:
+        next_page = None
+    return Given(entries, partial=True, damaged=len(parts) - len(entries), next_page=next_page)
 
 
 def _readable(parts: list[msgspec.Raw]) -> Iterator[tuple[str | None, msgspec.Raw]]:

@@ -128,9 +128,9 @@ def read(
 
 def _state(answer: Given) -> Source:
     if answer.damaged:
-        return Source(PARTIAL, "some entries cannot be read")
+        return Source(PARTIAL, "; ".join(filter(None, ("some entries cannot be read", answer.reason))))
     if answer.partial:
-        return Source(PARTIAL, "a further page was not read")
+        return Source(PARTIAL, answer.reason or "a further page was not read")
     return Source(FOUND if answer.entries else EMPTY)
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 
 from hooks.facts import When
 
+UTC_SECONDS = len("2026-11-24T08:00:00Z")  # how most servers write an instant
 _PATTERN = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T.*)?)?)?", re.ASCII)
 
 
@@ -41,6 +42,8 @@ def order(text: str | None) -> str:
         return ""
     if len(text) <= 10:
         return text
+    if len(text) == UTC_SECONDS and text.endswith("Z"):
+        return f"{text[:-1]}.000000"
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:

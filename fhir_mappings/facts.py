@@ -52,6 +52,7 @@ def facts(chart: Chart, as_of: date) -> Facts:
         procedures=past(orders.procedures(chart)),
         unavailable=_kinds(chart, UNAVAILABLE),
         incomplete=_kinds(chart, PARTIAL),
+        why_incomplete=_reasons(chart),
         unreadable=tuple(f"{r.reference}: {r.reason}" for r in dict.fromkeys((*chart.refused, *refused, *future))),
     )
 
@@ -65,3 +66,8 @@ def _kinds(chart: Chart, state: str) -> tuple[str, ...]:
     """Kinds in that state. A key that we did not ask for is the caller's text, and is not repeated."""
     found = (KINDS.get(key, "other data") for key, source in chart.sources.items() if source.state == state)
     return tuple(dict.fromkeys(found))
+
+
+def _reasons(chart: Chart) -> dict[str, str]:
+    """Why only a part of a kind came, in our own words."""
+    return {KINDS.get(key, "other data"): one.reason for key, one in chart.sources.items() if one.state == PARTIAL}

@@ -39,6 +39,7 @@ EVIDENCE_STATUS = {
     ServiceRequest: frozenset({"active", "completed", "on-hold", "draft"}),
     Procedure: frozenset({"completed", "in-progress"}),
 }
+WITHDRAWN = frozenset({"entered-in-error", "revoked", "cancelled", "stopped"})  # an order that the session takes back
 NOT_AN_ORDER = frozenset({"proposal", "option"})  # request intents that nobody has authorised
 DROPPED_VERIFICATION = frozenset({"refuted", "entered-in-error"})
 NO_CONCEPTS: frozenset[str] = frozenset()
@@ -78,13 +79,21 @@ class Ours:
         self._server = _base(fhir_server) if fhir_server else None
         self._relative = f"Patient/{patient_id}"
         self._names = {self._relative, f"urn:uuid:{patient_id}"}
+        self._judged: dict[str, bool] = {}  # a chart names its patient in one or two ways, thousands of times
 
     def add_name(self, full_url: str | None) -> None:
         """The fullUrl of the patient's own entry, for references within a Bundle."""
         if full_url:
             self._names.add(full_url)
+            self._judged.clear()
 
     def __contains__(self, reference: str) -> bool:
+        known = self._judged.get(reference)
+        if known is None:
+            known = self._judged[reference] = self._means_patient(reference)
+        return known
+
+    def _means_patient(self, reference: str) -> bool:
         plain = reference.partition("/_history/")[0]
         if plain in self._names:
             return True
@@ -120,7 +129,8 @@ def _status_excludes(resource: Judged, draft: bool) -> str | None:
         verification = first_code(resource.verificationStatus)
         return f"verification status {verification}" if verification in DROPPED_VERIFICATION else None
     if draft:
-        return "do not perform" if getattr(resource, "doNotPerform", None) else None
+        withdrawn = resource.status in WITHDRAWN or getattr(resource, "doNotPerform", None)
+        return "withdrawn or do not perform" if withdrawn else None
     status = resource.status if resource.status in _KNOWN_STATUS else "missing or unknown"
     if status not in EVIDENCE_STATUS[type(resource)]:
         return f"status {status}"

@@ -180,6 +180,7 @@ class Entry(Struct, gc=False):
 
 class Link(Struct, gc=False):
     relation: str | None = None
+    url: str | None = None
 
 
 class Bundle(Struct, gc=False):
@@ -194,6 +195,7 @@ class RawBundle(Struct, gc=False):
     """The same, for a Bundle with a damaged entry."""
 
     entry: list[Raw] | None = None
+    link: Raw = Raw(b"null")
 
 
 class Issue(Struct, gc=False):

@@ -208,6 +208,11 @@ def test_unfinished_drafts_do_no_harm(more: dict[str, Any]) -> None:
     assert ordering({**order(LUMBAR, status="draft"), **more}).unreadable == ()
 
 
+@pytest.mark.parametrize("status", ["entered-in-error", "revoked", "cancelled", "stopped"])
+def test_an_order_that_the_session_takes_back_is_none(status: str) -> None:
+    assert ordering(order(LUMBAR, status=status)).orders == ()
+
+
 def test_another_patients_draft_is_refused() -> None:
     found = ordering(order(LUMBAR, status="draft", subject={"reference": "Patient/p2"}))
     assert found.orders == ()
