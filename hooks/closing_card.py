@@ -63,12 +63,17 @@ def build(
 def undelivered(facts: Facts) -> list[str]:
     """Data that was not sent, sent in part, or refused, each as a line."""
     lines = [f"{kind}: not available" for kind in facts.unavailable]
-    lines += [f"{kind}: only a part was sent" for kind in facts.incomplete]
+    lines += [f"{kind}: only a part was sent{_why(facts, kind)}" for kind in facts.incomplete]
     if facts.unreadable:
         first = ", ".join(escape(reference) for reference in facts.unreadable[:3])
         more = f" and {len(facts.unreadable) - 3} more" if len(facts.unreadable) > 3 else ""
         lines.append(f"could not be read or used: {first}{more}")
     return lines
+
+
+def _why(facts: Facts, kind: str) -> str:
+    reason = facts.why_incomplete.get(kind)
+    return f" ({escape(reason)})" if reason else ""
 
 
 def _conditions_in_doubt(facts: Facts) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -166,7 +166,8 @@ class Facts:
     """Everything the rules may know of one patient on one day. Tuples run from newest to oldest, undated last.
 
     `unavailable` names the kinds of data that were not delivered (a kind that was delivered empty is not in it);
-    `incomplete` those of which only a part came; `unreadable` says what was refused, and why.
+    `incomplete` those of which only a part came, `why_incomplete` for what reason; `unreadable` says what was refused,
+    and why.
     """
 
     as_of: date
@@ -180,6 +181,7 @@ class Facts:
     procedures: tuple[Procedure, ...] = ()
     unavailable: tuple[str, ...] = ()
     incomplete: tuple[str, ...] = ()
+    why_incomplete: Mapping[str, str] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()
 
     def all(self) -> Iterator[Fact]:

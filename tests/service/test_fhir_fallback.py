@@ -16,7 +16,8 @@ import responses
 from conftest import FhirServer, RunningServer, call_body, serving
 
 from cds_service import examples, fhir_client
-from cds_service.fhir_client import FhirAccess, complete, expand, permitted
+from cds_service.fhir_address import permitted
+from cds_service.fhir_client import FhirAccess, complete, expand
 from cds_service.hook_request import HookRequest, parse
 from cds_service.services import BY_HOOK
 from fhir_mappings.answers import Given, Unavailable
