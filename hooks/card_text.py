@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from hooks.facts import UNITS, Assessment, Fact, Finding, Imaging, Measurement, Medication, Order, Procedure, When
+from hooks.questions.cancer import PRIMARY_WORDS
 from hooks.questions.neurology import DEFICIT_WORDS
 
 SUMMARY_LIMIT = 139  # CDS Hooks: fewer than 140 characters
@@ -27,7 +28,19 @@ ASSESSMENT_WORDS = {
     "psychosocial_screening": "depression or anxiety screen",
     "pregnancy": "pregnancy test or status",
 }
-ABBREVIATED = {"onj": "osteonecrosis of the jaw"}  # value-set names that do not read as English
+SPELT_OUT = {  # value-set names that do not read as English
+    **PRIMARY_WORDS,
+    "onj": "osteonecrosis of the jaw",
+    "cauda_equina": "cauda equina compression",
+    "external_beam_rt": "external beam radiotherapy",
+    "rt_course_summary": "course of radiotherapy",
+    "bone_met_irradiation": "radiotherapy of bone metastases",
+    "stereotactic_radiosurgery": "stereotactic radiotherapy",
+    "small_cell_lung": "small-cell lung cancer",
+    "non_small_cell_lung": "non-small-cell lung cancer",
+    "rfa_bone": "radiofrequency ablation of bone",
+    "pathological_vertebral_fracture_neoplastic": "vertebral fracture through tumour",
+}
 MEASUREMENT_WORDS = {
     "calcium": "total calcium",
     "calcium_corrected": "albumin-corrected calcium",
@@ -111,11 +124,10 @@ def _concept_words(concepts: Iterable[str]) -> str:
     if not known:
         return "entry"
     concept = known[0]
-    if concept in DEFICIT_WORDS or concept in ABBREVIATED:
-        return DEFICIT_WORDS.get(concept) or ABBREVIATED[concept]
-    for prefix in ("primary_", "consult_"):
-        if concept.startswith(prefix):
-            return f"{concept.removeprefix(prefix).replace('_', ' ')} {'cancer' if prefix == 'primary_' else 'consult'}"
+    if concept in DEFICIT_WORDS or concept in SPELT_OUT:
+        return DEFICIT_WORDS.get(concept) or SPELT_OUT[concept]
+    if concept.startswith("consult_"):
+        return f"{concept.removeprefix('consult_').replace('_', ' ')} consult"
     return concept.replace("_", " ").replace("mri", "MRI").replace("ct ", "CT ")
 
 

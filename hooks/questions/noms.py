@@ -245,6 +245,6 @@ def _words(axes: Axes) -> str:
         {"low": "low-grade or no compression", "grey": "ESCC 1c", "high": "compression"}.get(axes.grade or ""),
         {True: "deficit", False: "no deficit"}.get(axes.deficit) if axes.deficit is not None else None,
         histology.WORDS.get(axes.kind or ""),
-        {True: "fit", False: "not fit for surgery"}.get(axes.fit) if axes.fit is not None else None,
+        {True: "fit", False: "not fit"}.get(axes.fit) if axes.fit is not None else None,
     ]
     return ", ".join(part for part in parts if part) or "no axis known"

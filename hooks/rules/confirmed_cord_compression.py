@@ -55,10 +55,12 @@ def _wording(
     comfort = care.comfort_focused(facts)
     variant = "comfort" if comfort else "ordered" if placed else "untreated"
     text = KNOWLEDGE.card(variant, what=_what(found), cancer=cancer.name(facts))
-    lines = text.do if comfort else (*text.do, table.line(), *advice.immobilise(), KNOWLEDGE.text("standing"))
-    return Wording(
-        text.indicator, text.summary, (*lines, *advice.steroid(facts), *advice.infection(facts)), text.why, text.why_not
-    )
+    careful = (*advice.steroid(facts), *advice.infection(facts))
+    lines = (*text.do, *careful)
+    if not comfort:
+        later = (KNOWLEDGE.text("schedules"), KNOWLEDGE.text("standing"))
+        lines = (*text.do, table.line(), *advice.immobilise(), *careful, *later)
+    return Wording(text.indicator, text.summary, lines, text.why, text.why_not)
 
 
 def _what(found: tuple[Finding | Assessment, ...]) -> str:
@@ -69,8 +71,10 @@ def _what(found: tuple[Finding | Assessment, ...]) -> str:
 
 
 def _consults(facts: Facts, table: noms.Noms, because: tuple[Fact, ...]) -> tuple[Suggestion, ...]:
-    """In the order of the NOMS row; without a row both, the surgeon first."""
+    """In the order of the NOMS row; without a row both, the surgeon first; in hospice care radiotherapy only."""
     concepts = table.row.consults if table.row else SURGEON_FIRST
+    if care.comfort_focused(facts):
+        concepts = ("consult_radiation_oncology",)
     return tuple(s for concept in concepts for s in proposals.consult(facts, concept, because, "stat"))
 
 

@@ -76,9 +76,9 @@ def _surgeon(facts: Facts) -> tuple[str, ...]:
 
 
 def _wording(facts: Facts, row: int, line: str) -> Wording:
-    comfort = care.comfort_focused(facts)
-    variant = "comfort" if comfort else VARIANTS[row]
-    text = KNOWLEDGE.card(variant, cancer=cancer.name(facts))
+    if care.comfort_focused(facts):
+        return KNOWLEDGE.card("comfort", cancer=cancer.name(facts))
+    text = KNOWLEDGE.card(VARIANTS[row], cancer=cancer.name(facts))
     remembered = () if histology.radiosensitivity(facts).checked else (KNOWLEDGE.text("remembered"),)
-    background = () if comfort else KNOWLEDGE.card("background").why
+    background = KNOWLEDGE.card("background").why
     return Wording(text.indicator, text.summary, (*text.do, line), (*text.why, *remembered, *background), text.why_not)

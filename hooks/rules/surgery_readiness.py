@@ -72,7 +72,7 @@ def _wording(facts: Facts, variant: str, gaps: tuple[str, ...]) -> Wording:
     text = KNOWLEDGE.card(variant, gaps=", ".join(gaps), cancer=cancer.name(facts))
     table = noms.of(facts)
     lines = [*text.do, *((table.line(),) if table.row else ()), KNOWLEDGE.text("goals")]
-    if "life expectancy" in gaps:
+    if "life expectancy" in gaps and variant != "emergency":
         lines.append(KNOWLEDGE.text("scores"))
     if not _oncology(facts):
         lines.append(KNOWLEDGE.text("oncology"))
