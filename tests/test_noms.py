@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hooks.facts import Assessment, Facts, Finding, Imaging, Measurement, When
+from hooks.facts import Assessment, Facts, Finding, Imaging, Measurement, Procedure, When
 from hooks.knowledge import KnowledgeError
 from hooks.questions import cancer, histology, noms
 
@@ -119,6 +119,13 @@ def test_an_unstable_spine_stays_unstable_however_old_the_score() -> None:
     assert number(replace(facts, assessments=old)) == 2
 
 
+def test_an_operation_ends_what_was_scored_before_it() -> None:
+    operated = Procedure("Procedure/1", frozenset({"spine_surgery"}), when=When.on(date(2026, 11, 22)))
+    found = noms.of(replace(patient(sins=14), procedures=(operated,)))
+    assert found.row is None
+    assert "SINS within 30 days" in found.missing
+
+
 def test_instability_named_by_a_clinician_is_instability() -> None:
     named = Finding("Condition/2", frozenset({"spinal_instability"}))
     assert number(replace(patient(sins=8), findings=(*patient().findings, named))) == 2
@@ -144,6 +151,17 @@ def test_compression_as_a_diagnosis_counts_until_it_is_treated_or_old() -> None:
     assert number(replace(facts, imaging=(imaged,))) == 6
     long_known = replace(compressed, onset=When.on(date(2025, 1, 1)))
     assert number(replace(facts, findings=(*patient(kind="R").findings, long_known))) is None
+
+
+def test_a_high_grade_from_before_the_operation_is_not_what_is_there_now() -> None:
+    operated = Procedure("Procedure/1", frozenset({"spine_surgery"}), when=When.on(date(2026, 11, 22)))
+    found = noms.of(replace(patient(escc="3", kind="R"), procedures=(operated,)))
+    assert found.row is None
+    assert any("remains after treatment" in line for line in found.missing)
+
+
+def test_a_grade_that_does_not_exist_is_no_grade() -> None:
+    assert number(patient(escc="9")) is None
 
 
 @pytest.mark.parametrize(("kps", "row"), [(60, 10), (59, None), (50, None), (41, None), (40, 11)])

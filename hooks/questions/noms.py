@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from hooks import knowledge
-from hooks.facts import Assessment, Fact, Facts
+from hooks.facts import Assessment, Fact, Facts, Finding
 from hooks.knowledge import KnowledgeError, Threshold
-from hooks.questions import care, compression, histology, imaging, neurology, stability
+from hooks.questions import care, compression, histology, imaging, neurology, stability, treatment
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +166,11 @@ EXAMINATION = "neurological examination within {fresh} (Frankel or ASIA grade)".
 
 
 def stable(facts: Facts) -> tuple[bool | None, tuple[Fact, ...], tuple[str, ...]]:
-    """Unstable, not unstable, or not known; the facts; what is missing. 7 to 12 counts as not unstable here."""
-    named = tuple(f for f in facts.finding("spinal_instability") if f.certain)
-    levels = stability.by_level(facts)
+    """Unstable, not unstable (7 to 12 too), or not known; the facts; what is missing. Surgery since ends a score."""
+    named = tuple(
+        f for f in facts.finding("spinal_instability") if f.certain and not treatment.before_surgery(facts, f.when)
+    )
+    levels = tuple(i for i in stability.by_level(facts) if not treatment.before_surgery(facts, i.assessment.when))
     scored = tuple(i.assessment for i in levels)
     if named or any(i.score.band() == "unstable" for i in levels):
         return True, (*scored, *named), ()
@@ -180,10 +182,9 @@ def stable(facts: Facts) -> tuple[bool | None, tuple[Fact, ...], tuple[str, ...]
     return (None if missing else False), scored, tuple(missing)
 
 
-Current = tuple[Any, ...]
-
-
-def _grade(facts: Facts, current: Current) -> tuple[str | None, tuple[Fact, ...], tuple[str, ...]]:
+def _grade(
+    facts: Facts, current: tuple[Finding | Assessment, ...]
+) -> tuple[str | None, tuple[Fact, ...], tuple[str, ...]]:
     if current:
         return "high", (), ()
     worst = compression.worst(facts)
@@ -197,13 +198,12 @@ def _grade(facts: Facts, current: Current) -> tuple[str | None, tuple[Fact, ...]
     return ("low" if worst.value in compression.LOW else "grey"), compression.by_level(facts), ()
 
 
-def _imaged(facts: Facts, found: Current) -> bool:
+def _imaged(facts: Facts, found: tuple[Finding | Assessment, ...]) -> bool:
     """A whole-spine MRI, or an ESCC grade read from one, since the newest of them began."""
     starts = [neurology.began(one, facts, TABLE.value("fresh")) for one in found]
     start = care.newest(*starts) if all(starts) else None
-    graded: tuple[Assessment, ...] = compression.by_level(facts)
     return bool(imaging.whole_spine_mri_since(facts, start)) or any(
-        start and a.when and a.when.earliest >= start.latest for a in graded
+        start and a.when and a.when.earliest >= start.latest for a in compression.by_level(facts)
     )
 
 

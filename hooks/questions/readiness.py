@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from hooks.facts import Assessment, Fact, Facts, Measurement, When
-from hooks.questions import cancer, care, compression, neurology, stability
+from hooks.questions import cancer, care, compression, neurology, stability, treatment
 
 SURVIVAL_SCORES = ("nesms", "tokuhashi", "katagiri", "bauer", "tomita")
 
@@ -27,9 +27,14 @@ def _fresh(when: When | None, facts: Facts, days: Decimal) -> bool:
 
 
 def scored(facts: Facts, days: Decimal) -> tuple[Assessment, ...]:
-    """SINS of each level, if all are usable and fresh."""
+    """SINS of each level, if all are usable, fresh, and from after the last operation."""
     levels = stability.by_level(facts)
-    usable = all(i.score.band() and _fresh(i.assessment.when, facts, days) for i in levels)
+    usable = all(
+        i.score.band()
+        and _fresh(i.assessment.when, facts, days)
+        and not treatment.before_surgery(facts, i.assessment.when)
+        for i in levels
+    )
     return tuple(i.assessment for i in levels) if usable else ()
 
 

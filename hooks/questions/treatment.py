@@ -27,6 +27,11 @@ def done_since(facts: Facts, start: When | None, *concepts: str) -> tuple[Proced
     return tuple(p for p in done(facts, *concepts) if start and p.when and p.when.earliest >= start.latest)
 
 
+def before_surgery(facts: Facts, when: When | None) -> bool:
+    """Was the spine operated on since? Then what was judged before does not describe it any more."""
+    return bool(done_since(facts, when, *SURGERY))
+
+
 def ordered_since(facts: Facts, start: When | None, *concepts: str) -> tuple[Order, ...]:
     """Active orders of that kind, placed surely on or after `start`; drafts of this session are not placed yet."""
     return tuple(
@@ -37,13 +42,7 @@ def ordered_since(facts: Facts, start: When | None, *concepts: str) -> tuple[Ord
 
 
 def words(procedures: tuple[Procedure, ...]) -> str:
-    """The newest of some procedures, for a line: what and when."""
+    """The newest of some operations or courses of radiotherapy, for a line: what and when."""
     first = procedures[0]
-    what = (
-        "spine surgery"
-        if first.concepts & set(SURGERY)
-        else "radiotherapy"
-        if first.concepts & set(RADIOTHERAPY)
-        else "augmentation or ablation"
-    )
+    what = "spine surgery" if first.concepts & set(SURGERY) else "radiotherapy"
     return f"{what} of {first.when.text if first.when else 'an unknown date'}"

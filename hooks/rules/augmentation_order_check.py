@@ -33,7 +33,8 @@ def decide(facts: Facts) -> Outcome:
 
 def _against(facts: Facts) -> dict[str, tuple[Fact, ...]]:
     """Each contraindication in words with the facts behind it; those that are not there are left out."""
-    fresh, levels = KNOWLEDGE.value("fresh"), stability.by_level(facts)
+    fresh = KNOWLEDGE.value("fresh")
+    levels = [i for i in stability.by_level(facts) if not treatment.before_surgery(facts, i.assessment.when)]
     unstable = tuple(i.assessment for i in levels if i.score.lowest >= KNOWLEDGE.value("unstable"))
     translated = tuple(
         i.assessment for i in levels if dict(i.assessment.items).get("alignment") == max(sins.ITEMS["alignment"])
