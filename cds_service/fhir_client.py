@@ -13,7 +13,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from cds_service.fhir_address import permitted
-from cds_service.fhir_search import Allowance, Fetched, Reading
+from cds_service.fhir_search import MAX_PAGES, Allowance, Fetched, Reading
 from cds_service.hook_request import HookRequest
 from fhir_mappings.answers import Answer, Given, Unavailable, understand
 
@@ -30,6 +30,7 @@ class FhirAccess:
     timeout_seconds: float
     token_optional: bool  # a sandbox server may be asked without a token
     max_bytes: int
+    max_pages: int = MAX_PAGES  # of one search
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def fetch(
     headers = {"Accept": "application/fhir+json"}
     if request.access_token:
         headers["Authorization"] = f"Bearer {request.access_token}"
-    allowance = Allowance(access.timeout_seconds, access.max_bytes)
+    allowance = Allowance(access.timeout_seconds, access.max_bytes, access.max_pages)
     readings: dict[str, Reading] = {}
     fetched: dict[str, Fetched] = {}
     calls = []

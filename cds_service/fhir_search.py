@@ -26,9 +26,10 @@ UNREACHABLE = Unavailable("the FHIR server could not be reached")
 
 
 class Allowance:
-    """What all searches of one call share: the moment by which they end, and the bytes that they may take together."""
+    """What all searches of one call share: the moment by which they end, the bytes that they may take together."""
 
-    def __init__(self, seconds: float, max_bytes: int) -> None:
+    def __init__(self, seconds: float, max_bytes: int, max_pages: int = MAX_PAGES) -> None:
+        self.max_pages = max_pages  # of each search
         self._deadline = time.monotonic() + seconds
         self._bytes_left = max_bytes
         self._lock = threading.Lock()
@@ -66,12 +67,13 @@ class Declined:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The answer to one search, and what it took: milliseconds, pages, and the methods tried in turn."""
+    """The answer to one search, and what it took. `post_refused`: it had to be asked again as a GET."""
 
     answer: Answer
     milliseconds: int
     pages: int
-    methods: tuple[str, ...]
+    methods: tuple[str, ...]  # of every request, in turn
+    post_refused: bool = False
 
 
 class Reading:
@@ -88,7 +90,7 @@ class Reading:
         self._session, self._headers, self._base, self._allowance = session, headers, base, allowance
         self._pages: list[Given] = [first] if first else []
         self._methods: list[str] = []
-        self._waited = False
+        self._waited = self._post_refused = False
         self._reason = ""
         self._began = time.monotonic()
         self._ended: float | None = None
@@ -109,12 +111,13 @@ class Reading:
         reason = self._reason if ended is not None else late if not pages else f"page {len(pages) + 1}: {late}"
         took = round(((ended or time.monotonic()) - self._began) * 1000)
         answer: Answer = together(pages, reason) if pages else Unavailable(reason)
-        return Fetched(answer, took, len(pages), tuple(self._methods))
+        return Fetched(answer, took, len(pages), tuple(self._methods), self._post_refused)
 
     def _first(self, query: str) -> None:
         ask = first_ask(self._base, query)
         got = self._patiently(ask)
         if isinstance(got, Declined) and ask.form is not None and got.status in NO_POST:
+            self._post_refused = True
             got = self._patiently(Ask(f"{self._base}/{query}"))
         if isinstance(got, Given):
             self._pages.append(got)
@@ -130,8 +133,8 @@ class Reading:
                 return "the link to the next page leads to another server, and was not followed"
             if page in seen:
                 return "the links to further pages lead in a circle"
-            if len(self._pages) >= MAX_PAGES:
-                return f"there are more than {MAX_PAGES} pages"
+            if len(self._pages) >= self._allowance.max_pages:
+                return f"there are more than {self._allowance.max_pages} pages"
             seen.add(page)
             got = self._patiently(Ask(page))
             if not isinstance(got, Given):

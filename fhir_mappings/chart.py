@@ -126,6 +126,23 @@ def read(
     return reader.chart(None if selections is None else frozenset(selections))
 
 
+def judged(
+    answers_by_key: Mapping[str, Answer],
+    patient_id: str,
+    fhir_server: str | None = None,
+    local: LocalCodes = local_codes.NONE,
+) -> Iterator[tuple[str, Any, Kept[Any] | relevance.LeftOut]]:
+    """(reference, resource, verdict) of what `read` keeps or leaves out: for counting what is not understood."""
+    reader = _Reader(patient_id, fhir_server, local)
+    for key, answer in answers_by_key.items():
+        reader.take(key, answer)
+    decoded = list(reader._decoded())
+    reader._patient(decoded)
+    for _, reference, _, resource in decoded:
+        if not isinstance(resource, Patient | Medication):
+            yield reference, resource, relevance.judge(resource, reference, reader.ours, draft=False)
+
+
 def _state(answer: Given) -> Source:
     if answer.damaged:
         return Source(PARTIAL, "; ".join(filter(None, ("some entries cannot be read", answer.reason))))

@@ -61,12 +61,19 @@ def read(chart: Chart) -> tuple[tuple[Measurement, ...], tuple[Assessment, ...],
 
 def _measure(kept: Kept[Observation], observation: Observation) -> Iterator[Measurement | Refused]:
     """The value itself, and those components of a panel that are measurements of their own."""
+    for name, valued in measured(observation):
+        interpretation = observation.interpretation if valued is observation else None
+        yield from _one(kept, observation, name, valued, interpretation)
+
+
+def measured(observation: Observation) -> Iterator[tuple[str, Observation | Component]]:
+    """The names of what an observation measures, each with the element that holds its value."""
     names = _names(relevance.concepts_of([observation.code]))
     if names:
-        yield from _one(kept, observation, names[0], observation, observation.interpretation)
+        yield names[0], observation
     for component in observation.component or ():
         for name in _names(relevance.concepts_of([component.code])):
-            yield from _one(kept, observation, name, component, None)
+            yield name, component
 
 
 def _names(concepts: frozenset[str]) -> list[str]:
