@@ -14,8 +14,9 @@ from cds_service.services import CdsService
 from cds_service.tenants import Tenant
 from fhir_mappings import chart, proposed_orders
 from fhir_mappings.answers import Answer, Unavailable, understand
+from fhir_mappings.local_codes import NONE, LocalCodes
 from hooks import cards
-from hooks.outcomes import Decision, ProposedOrder
+from hooks.outcomes import Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +40,17 @@ def answer(
     public_base_url: str,
     as_of: date,
     body: bytes,
+    local: LocalCodes = NONE,
 ) -> Answered:
     """Reads the chart, asks every rule, builds the cards. Raises NeededDataMissing without patient or conditions.
 
-    `body` seeds the cards' identifiers: the same body on the same day gives the same bytes.
+    `body` seeds the cards' identifiers: the same body on the same day gives the same bytes. `local` says what the
+    site's own codes mean.
     """
     drafts = None if request.draft_orders is None else understand(request.draft_orders)
     if isinstance(drafts, Unavailable):
         raise HookRequestError("context.draftOrders", "context.draftOrders must be a Bundle that can be read.")
-    record = chart.read(answers, request.patient_id, request.fhir_server, drafts, request.selections)
+    record = chart.read(answers, request.patient_id, request.fhir_server, drafts, request.selections, local)
     lacking = record.needed_but_missing()
     if lacking:
         raise NeededDataMissing(lacking)
@@ -55,17 +58,13 @@ def answer(
     # All rules are asked together; what a switched-off one says goes no further than this line.
     decisions = tuple(one for one in service.decide(facts) if tenant.mode(one.rule) != "off")
     shown = [one for one in decisions if tenant.mode(one.rule) == "live"]
-    to_fhir = partial(_to_fhir, patient_id=request.patient_id)
+    to_fhir = partial(proposed_orders.to_fhir, patient_id=request.patient_id, local=local)
     return Answered(
         cards=cards.build(shown, facts, to_fhir, client(tenant, public_base_url), hashlib.sha256(body).digest()),
         decisions=decisions,
         shadow=tuple(one.rule for one in decisions if tenant.mode(one.rule) == "shadow"),
         unavailable={key: source.reason for key, source in record.sources.items() if source.state == "unavailable"},
     )
-
-
-def _to_fhir(order: ProposedOrder, patient_id: str) -> dict[str, object] | None:
-    return proposed_orders.to_fhir(order, patient_id)
 
 
 def client(tenant: Tenant, public_base_url: str) -> cards.Client:

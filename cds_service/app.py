@@ -14,7 +14,7 @@ from flask import Flask, Response, g
 from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
-from cds_service import audit, config, examples, fhir_client, security, services
+from cds_service import audit, config, examples, fhir_client, security, services, site_codes
 from cds_service.answer import answer
 from cds_service.config import Settings
 from cds_service.errors import NotTrusted, ServiceError, operation_outcome
@@ -33,8 +33,14 @@ log = logging.getLogger("cds_service")
 def create_app(settings: Settings) -> Flask:
     """The application for one tenant. Raises SettingsError when a key file cannot be used."""
     app = Flask(__name__, template_folder="pages", static_folder="pages/static")
+    local = site_codes.read(settings.tenant)
     app.extensions[EXTENSION] = Service(
-        settings, knowledge.catalogue(), security.trust(settings.tenant), fhir_client.connect()
+        settings,
+        knowledge.catalogue(),
+        security.trust(settings.tenant),
+        fhir_client.connect(),
+        local,
+        services.for_site(local),
     )
     for urls in (hook_urls, status_urls, pages, fhir_urls):
         app.register_blueprint(urls)

@@ -18,7 +18,9 @@ from cds_service.errors import NeededDataMissing, UnknownService
 from cds_service.fhir_client import Connections, FhirAccess
 from cds_service.hook_request import parse
 from cds_service.security import Trust
+from cds_service.services import CdsService
 from cds_service.tenants import Tenant
+from fhir_mappings.local_codes import LocalCodes
 from hooks.knowledge import Knowledge
 
 hook_urls = Blueprint("hook", __name__)
@@ -34,6 +36,8 @@ class Service:
     rules: Mapping[str, Knowledge]
     trust: Trust
     connections: Connections
+    local: LocalCodes  # what the site's own codes mean
+    services: Mapping[str, CdsService]
 
 
 def running(app: Flask) -> Service:
@@ -74,14 +78,14 @@ def begin_audit() -> None:
 def discovery() -> Response:
     """What this server offers, for EHRs that read it."""
     _check_caller()
-    return json_response(services.discovery())
+    return json_response(services.discovery(here().services.values()))
 
 
 @hook_urls.post("/cds-services/<service_id>")
 def call(service_id: str) -> Response:
     """One hook call, answered with cards."""
     _check_caller()
-    service = services.BY_ID.get(service_id)
+    service = here().services.get(service_id)
     if service is None:
         raise UnknownService
     settings = here().settings
@@ -92,7 +96,9 @@ def call(service_id: str) -> Response:
     access = fhir_access(settings.tenant, settings.max_body_bytes)
     answers = fhir_client.complete(hook_request, service.prefetch, access, here().connections)
     try:
-        answered = answer(service, hook_request, answers, settings.tenant, settings.public_base_url, date.today(), raw)
+        answered = answer(
+            service, hook_request, answers, settings.tenant, settings.public_base_url, date.today(), raw, here().local
+        )
     except NeededDataMissing as error:
         g.audit.unavailable = dict(error.lacking)
         raise

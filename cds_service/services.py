@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 
 from fhir_mappings import order_select as order_mapping
 from fhir_mappings import patient_view as patient_mapping
 from fhir_mappings.chart import Chart
+from fhir_mappings.local_codes import LocalCodes
+from fhir_mappings.prefetch import templates
 from hooks import order_select, patient_view
 from hooks.facts import Facts
 from hooks.outcomes import Decision
@@ -90,6 +92,13 @@ SERVICES: tuple[CdsService, ...] = (
         takes_orders=True,
     ),
 )
+
+
+def for_site(local: LocalCodes) -> dict[str, CdsService]:
+    """THE TABLE by id for a site with these codes of its own, which the searches then ask for too."""
+    return {service.id: replace(service, prefetch=templates(local)) for service in SERVICES}
+
+
 BY_ID: Mapping[str, CdsService] = {service.id: service for service in SERVICES}
 BY_HOOK: Mapping[str, CdsService] = {service.hook: service for service in SERVICES}
 
@@ -99,7 +108,7 @@ def hooks_of(rule: str) -> tuple[str, ...]:
     return tuple(service.hook for service in SERVICES if any(one.KNOWLEDGE.rule == rule for one in service.rules))
 
 
-def discovery() -> dict[str, object]:
+def discovery(services: Iterable[CdsService] = SERVICES) -> dict[str, object]:
     """The body of GET /cds-services."""
     return {
         "services": [
@@ -112,6 +121,6 @@ def discovery() -> dict[str, object]:
                 "usageRequirements": service.usage,
                 "version": CDS_HOOKS_VERSION,
             }
-            for service in SERVICES
+            for service in services
         ]
     }

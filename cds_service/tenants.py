@@ -28,7 +28,7 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Seconds = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
 RuleMode = Literal["live", "shadow", "off"]
-Words = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
+Words = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^(?=.*\S)[^\x00-\x1f\x7f]+\Z")]  # one line, not blank
 SignOffState = Literal["valid", "expired", "not yet valid"]
 
 
@@ -102,7 +102,7 @@ class SignOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Codes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[codes]: local codes. Not read yet, so anything but an empty list is refused."""
+    """[codes]: FHIR ConceptMap and ValueSet files, beside the tenant file, that say what the site's codes mean."""
 
     concept_maps: list[str] = []
 
@@ -185,8 +185,6 @@ def _check(tenant: Tenant) -> None:
         _check_server(address, f"fhir.allowed_servers[{position}]", tenant.is_sandbox)
     for position, origin in enumerate(tenant.cors.allowed_origins):
         _check_origin(origin, f"cors.allowed_origins[{position}]", tenant.is_sandbox)
-    if tenant.codes.concept_maps:
-        raise SettingsError("codes.concept_maps: local code maps are not supported yet; leave the list empty")
     unknown = sorted(set(tenant.rules) - {"default"} - set(knowledge.catalogue()))
     if unknown:
         raise SettingsError(f"rules.{unknown[0]}: there is no such rule; `cds-service rules` lists them")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from cds_service import config
 from cds_service.tenants import SettingsError, load_tenant, read_tenant
+from hooks import knowledge
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "tenants"
 SANDBOX = 'environment = "sandbox"\n[tenant]\nname = "here"\n'
@@ -15,6 +18,19 @@ ISSUER = (
     '[tenant]\nname = "here"\npublic_base_url = "https://cds.example.org"\n'
     '[[issuer]]\niss = "https://ehr.example.org"\njwks_file = "keys.json"\nalgorithms = ["ES384"]\n'
 )
+
+
+def sign_off(**changed: str) -> str:
+    """A [[sign_off]] entry, with some keys written otherwise."""
+    keys = {
+        "rule": '"whole_spine_mri"',
+        "version": f'"{knowledge.catalogue()["whole_spine_mri"].version}"',
+        "by": '"A. Example"',
+        "role": '"Surgeon"',
+        "date": "2026-01-01",
+        "valid_until": "2027-01-01",
+    }
+    return "[[sign_off]]\n" + "".join(f"{key} = {value}\n" for key, value in {**keys, **changed}.items())
 
 
 @pytest.mark.parametrize(
@@ -38,7 +54,15 @@ ISSUER = (
         (SANDBOX + '[client]\nsmart_links = "yes"\n', "client.smart_links"),
         (SANDBOX + '[rules]\ndefault = "on"\n', "rules"),
         (SANDBOX + '[rules]\nno_such_rule = "off"\n', "rules.no_such_rule"),
-        (SANDBOX + '[codes]\nconcept_maps = ["local.json"]\n', "codes.concept_maps"),
+        (SANDBOX + sign_off(rule='"no_such_rule"'), r"sign_off\[0\]\.rule"),
+        (SANDBOX + sign_off(version='"0.9.0"'), r"sign_off\[0\]\.version"),
+        (SANDBOX + sign_off(valid_until="2025-01-01"), r"sign_off\[0\]\.valid_until"),
+        (SANDBOX + sign_off(by='" "'), r"sign_off\[0\]\.by"),
+        (SANDBOX + sign_off(role='"a\\u0007"'), r"sign_off\[0\]\.role"),
+        (SANDBOX + sign_off(date='"soon"'), r"sign_off\[0\]\.date"),
+        (SANDBOX + sign_off(signed="true"), "signed"),
+        (SANDBOX + sign_off().replace('role = "Surgeon"\n', ""), "role"),
+        (SANDBOX + sign_off() + sign_off(), r"sign_off\[1\]"),
         (SANDBOX + '[cors]\nallowed_origins = ["*"]\n', r"cors.allowed_origins\[0\]"),
         (SANDBOX + '[cors]\nallowed_origins = ["https://ehr.example.org/path"]\n', r"cors.allowed_origins\[0\]"),
         ('environment = "test"\n[tenant]\nname = "here"\n', "environment"),
@@ -77,6 +101,30 @@ def test_rule_modes() -> None:
     tenant = load_tenant(DEPLOY / "standard.toml")
     assert (tenant.mode("suspected_cord_compression"), tenant.mode("spinal_instability")) == ("live", "shadow")
     assert load_tenant(None).mode("spinal_instability") == "live"
+
+
+def test_a_sign_off_holds_from_its_date_to_its_last_day() -> None:
+    tenant = read_tenant(SANDBOX + sign_off() + sign_off(by='"B. Example"'), "")
+    first, second = tenant.signed("whole_spine_mri")
+    assert (first.by, second.by) == ("A. Example", "B. Example")
+    assert tenant.signed("spinal_instability") == ()
+    for day, state in (
+        (date(2025, 12, 31), "not yet valid"),
+        (date(2026, 1, 1), "valid"),
+        (date(2027, 1, 1), "valid"),
+        (date(2027, 1, 2), "expired"),
+    ):
+        assert first.state(day) == state
+        assert first.line(day).startswith("A. Example, Surgeon" if state == "valid" else state.upper())
+
+
+def test_the_example_sign_off_is_valid_once_it_is_uncommented() -> None:
+    """Whatever version the rule has come to: a site reads it off the rule's page."""
+    _, entry, keys = (DEPLOY / "standard.toml").read_text().partition("# [[sign_off]]")
+    example = re.sub("^# ", "", entry + keys, flags=re.MULTILINE)
+    example = example.replace("1.0.0", knowledge.catalogue()["suspected_cord_compression"].version)
+    (signature,) = read_tenant(SANDBOX + example, "").sign_off
+    assert signature.state(date(2027, 6, 1)) == "valid"
 
 
 def test_the_default_tenant_is_a_sandbox_on_loopback() -> None:
@@ -145,6 +193,12 @@ def test_every_setting_is_documented() -> None:
         "smart_links",
         "max_cards",
         "default",
+        "rule",
+        "version",
+        "by",
+        "role",
+        "date",
+        "valid_until",
         "concept_maps",
         "allowed_origins",
     ):
