@@ -1,82 +1,165 @@
-"""The rule catalogue as plain data and as text, for the rule pages and the command line."""
+"""The rule catalogue as plain data and as text, for the rule pages and the command line: one entry, three forms."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from datetime import date
+from typing import Any
 
-from hooks.knowledge import Knowledge
-from hooks.outcomes import Wording
+from cds_service import services, source_attributes
+from cds_service.tenants import SignOff, Tenant
+from fhir_mappings.publication import UNSIGNED, blanks, canonical, readable, resource_id
+from hooks.cards import OVERRIDE_WORDS
+from hooks.knowledge import Knowledge, Source
 
-
-def as_dict(rule: Knowledge) -> dict[str, object]:
-    """One rule's knowledge for JSON: numbers as text, exactly as written; nothing empty."""
-    said: dict[str, object] = {
-        "rule": rule.rule,
-        "title": rule.title,
-        "question": rule.question,
-        "version": rule.version,
-        "status": rule.status,
-        "implements": list(rule.implements),
-        "guideline": rule.guideline.id,
-        "strength": rule.strength,
-        "certainty": rule.certainty,
-        "limits": list(rule.limits),
-        "thresholds": {
-            name: {"value": f"{one.value:f}", "unit": one.unit, "source": one.source, "note": one.note}
-            for name, one in rule.thresholds.items()
-        },
-        "sources": [asdict(source) for source in rule.sources],
-        "cards": {variant: _wording(text) for variant, text in rule.cards.items()},
-        "review": dict(rule.review),
-    }
-    return without_empty(said)
+Entry = dict[str, Any]
+FROM_MEMORY = "cited from memory, to be checked"
 
 
-def without_empty(value: dict[str, object]) -> dict[str, object]:
+def as_dict(rule: Knowledge, tenant: Tenant, as_of: date) -> Entry:
+    """All that is known of one rule, and how it stands at this site on a day; nothing empty.
+
+    Numbers are text, exactly as written. Card texts have their thresholds filled in; what the chart fills stands as a
+    named blank, "[deficit]".
+    """
+    checked_by = rule.review["checked_by"]
+    return without_empty(
+        {
+            "rule": rule.rule,
+            "title": rule.title,
+            "question": rule.question,
+            "version": rule.version,
+            "status": rule.status,
+            "mode": tenant.mode(rule.rule),
+            "signature": f"Signed by {checked_by}." if checked_by else UNSIGNED,
+            "sign_off": [_sign_off(one, as_of) for one in tenant.signed(rule.rule)],
+            "hooks": list(services.hooks_of(rule.rule)),
+            "implements": list(rule.implements),
+            "guideline": rule.guideline.id,
+            "strength": rule.strength,
+            "certainty": rule.certainty,
+            "limits": list(rule.limits),
+            "override_reasons": {code: OVERRIDE_WORDS[code] for code in rule.override_reasons},
+            "thresholds": {
+                name: {
+                    "value": f"{one.value:f}",
+                    "unit": one.unit,
+                    "text": str(one),
+                    "decides": one.decides,
+                    "source": one.source,
+                    "note": one.note,
+                }
+                for name, one in rule.thresholds.items()
+            },
+            "sources": [_source(source) for source in rule.sources],
+            "cards": {variant: _card(rule, variant) for variant in rule.cards},
+            "review": dict(rule.review),
+            "review_overdue": date.fromisoformat(rule.review["next_review"]) < as_of,
+            "source_attributes": source_attributes.of_rule(rule),
+            "plan_definition": {"url": canonical(rule.rule), "id": resource_id(rule.rule)},
+        }
+    )
+
+
+def without_empty(value: Entry) -> Entry:
     """The same data without null, "", [] and {}, at every depth of dicts."""
     kept = {key: without_empty(one) if isinstance(one, dict) else one for key, one in value.items()}
     return {key: one for key, one in kept.items() if one is not None and one != "" and one != [] and one != {}}
 
 
-def _wording(text: Wording) -> dict[str, object]:
+def _sign_off(one: SignOff, as_of: date) -> Entry:
+    return {
+        "by": one.by,
+        "role": one.role,
+        "version": one.version,
+        "date": one.date.isoformat(),
+        "valid_until": one.valid_until.isoformat(),
+        "state": one.state(as_of),
+        "text": one.line(as_of),
+    }
+
+
+def _source(source: Source) -> Entry:
+    return without_empty(
+        {
+            "id": source.id,
+            "cite": source.cite,
+            "url": source.url,
+            "where": source.where,
+            "checked": source.checked,
+            "read": "read" if source.checked else FROM_MEMORY,
+        }
+    )
+
+
+def _card(rule: Knowledge, variant: str) -> Entry:
+    text = readable(rule, variant)
     return {
         "indicator": text.indicator,
         "summary": text.summary,
         "do": list(text.do),
         "why": list(text.why),
         "why_not": list(text.why_not),
+        "filled_from_the_chart": [name.replace("_", " ") for name in blanks(rule, variant)],
     }
 
 
-def list_text(rules: Iterable[Knowledge]) -> str:
+def signed_here(entry: Entry) -> str:
+    """How a rule stands with signatures, in two or three words."""
+    states = {one["state"] for one in entry.get("sign_off", ())}
+    if "valid" in states:
+        return "signed here"
+    return "sign-off expired" if "expired" in states else "not signed"
+
+
+def list_text(entries: Iterable[Entry]) -> str:
     """One line for each rule."""
-    rows = list(rules)
-    width = max((len(rule.rule) for rule in rows), default=0)
-    return "\n".join(f"{rule.rule:<{width}}  {rule.version:<7} {rule.status:<8} {rule.title}" for rule in rows)
-
-
-def rule_text(rule: Knowledge) -> str:
-    """One rule with its thresholds, sources and review, to read in a terminal."""
-    return "\n".join(_lines(rule))
-
-
-def _lines(rule: Knowledge) -> Iterator[str]:
-    yield f"{rule.title}\n{rule.rule} {rule.version} ({rule.status})\n\n{rule.question}"
-    yield f"\nImplements   {', '.join(rule.implements)}"
-    yield f"Guideline    {rule.guideline.cite}"
-    yield f"Strength     {rule.strength}\nCertainty    {rule.certainty}"
-    yield from (f"Limit        {limit}" for limit in rule.limits)
-    yield "\nThresholds"
-    yield from (
-        f"  {name} = {one} [{one.source}]{f' - {one.note}' if one.note else ''}"
-        for name, one in rule.thresholds.items()
+    rows = list(entries)
+    width = max((len(one["rule"]) for one in rows), default=0)
+    return "\n".join(
+        f"{one['rule']:<{width}}  {one['version']:<7} {one['status']:<8} {one['mode']:<7} {signed_here(one):<16} "
+        f"{one['title']}"
+        for one in rows
     )
-    yield "\nCards"
-    yield from (f"  {variant} ({text.indicator}): {text.summary}" for variant, text in rule.cards.items())
+
+
+def rule_text(entry: Entry) -> str:
+    """One rule whole, to read in a terminal."""
+    return "\n".join(_lines(entry))
+
+
+def _lines(entry: Entry) -> Iterator[str]:
+    yield f"{entry['title']}\n{entry['rule']} {entry['version']} ({entry['status']})\n\n{entry['question']}"
+    yield f"\n{entry['signature']}"
+    yield from (f"This site: {one['text']}" for one in entry.get("sign_off", ()))
+    yield f"\nMode here    {entry['mode']}\nAsked on     {', '.join(entry['hooks'])}"
+    yield f"Implements   {', '.join(entry['implements'])}"
+    yield f"Guideline    {next(one['cite'] for one in entry['sources'] if one['id'] == entry['guideline'])}"
+    yield f"Strength     {entry['strength']}\nCertainty    {entry['certainty']}"
+    yield from (f"Limit        {limit}" for limit in entry["limits"])
+    yield from _numbers(entry)
+    yield "\nCards ([in brackets]: filled from the chart)"
+    for variant, text in entry["cards"].items():
+        yield f"  {variant} ({text['indicator']}): {text['summary']}"
+        sections = (("-", "do"), ("Why:", "why"), ("Why not otherwise:", "why_not"))
+        yield from (f"    {mark} {line}".replace("**", "") for mark, key in sections for line in text.get(key, ()))
+    yield f"\nReasons offered for not following it: {', '.join(entry['override_reasons'].values())}"
     yield "\nSources"
-    for source in rule.sources:
-        read = "read" if source.checked else "not yet read in full"
-        yield f"  [{source.id}] {source.cite} {source.where} {source.url} ({read})"
+    for source in entry["sources"]:
+        yield f"  [{source['id']}] {source['cite']} {source.get('where', '')} {source['url']} ({source['read']})"
     yield "\nReview"
-    yield from (f"  {key.replace('_', ' ')}: {value}" for key, value in rule.review.items())
+    yield from (f"  {key.replace('_', ' ')}: {value}" for key, value in entry["review"].items())
+    if entry["review_overdue"]:
+        yield "  The review is overdue."
+    yield f"\nSource attributes ({source_attributes.regulation().regulation})"
+    yield from (f"  ({one['paragraph']}) {one['attribute']}: {one['value']}" for one in entry["source_attributes"])
+
+
+def _numbers(entry: Entry) -> Iterator[str]:
+    if "thresholds" not in entry:
+        return
+    yield "\nThresholds"
+    for name, one in entry["thresholds"].items():
+        stated = "" if one["decides"] else " (only stated)"
+        note = f" - {one['note']}" if "note" in one else ""
+        yield f"  {name} = {one['text']}{stated} [{one['source']}]{note}"

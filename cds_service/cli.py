@@ -66,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = commands.add_parser("rules", help="the rule catalogue, or one rule whole")
     listing.add_argument("name", nargs="?", metavar="NAME")
+    listing.add_argument("--tenant", metavar="FILE", type=Path, help="whose modes and sign-offs; the sandbox's")
+    listing.add_argument("--as-of", metavar="YYYY-MM-DD", help="day on which a sign-off must hold; today")
+    listing.add_argument("--format", choices=("text", "json"), default="text")
     listing.set_defaults(run=_rules)
 
     posting = commands.add_parser("example", help="post the bundled patient-view example to a running server")
@@ -122,12 +125,17 @@ def _as_dict(answered: Answered) -> dict[str, Any]:
 
 def _rules(parsed: argparse.Namespace) -> None:
     rules = knowledge.catalogue()
-    if parsed.name is None:
-        print(catalogue.list_text(rules.values()))
-    elif parsed.name in rules:
-        print(catalogue.rule_text(rules[parsed.name]))
-    else:
+    if parsed.name is not None and parsed.name not in rules:
         raise SettingsError(f"there is no rule {parsed.name!r}; known are {', '.join(rules)}")
+    tenant, as_of = load_tenant(parsed.tenant), _day(parsed.as_of)
+    entries = {name: catalogue.as_dict(rule, tenant, as_of) for name, rule in rules.items()}
+    if parsed.format == "json":
+        said = {"rules": list(entries.values())} if parsed.name is None else entries[parsed.name]
+        print(msgspec.json.format(msgspec.json.encode(said), indent=2).decode())
+    elif parsed.name is None:
+        print(catalogue.list_text(entries.values()))
+    else:
+        print(catalogue.rule_text(entries[parsed.name]))
 
 
 def _example(parsed: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ from fhir_mappings.publication import SEARCH_PARAMETERS, Resource
 
 fhir_urls = Blueprint("fhir", __name__, url_prefix="/fhir")
 FHIR_JSON = "application/fhir+json"
-FORMATS = ("json", "application/json", "text/json", FHIR_JSON)
+FORMATS = {"json", "application/json", "text/json", FHIR_JSON, "application/*", "*/*", "text/html"}
 PAGE, LARGEST_PAGE = 100, 1000
 TELLABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_:.-]{0,40}")  # a parameter's name that is safe to repeat
 
@@ -120,14 +120,13 @@ def _fits(resource: Resource, tests: Parameters) -> bool:
 
 
 def _check_format(wanted: str | None) -> None:
-    """`_format` wins over Accept. A plus in a URL arrives as a space."""
+    """`_format` wins over Accept; a plus in a URL arrives as a space. Browsers are answered too, in JSON."""
     if wanted is not None:
-        acceptable = wanted.partition(";")[0].strip().replace(" ", "+") in FORMATS
+        asked = {wanted.replace(" ", "+")}
     else:
-        acceptable = not request.accept_mimetypes or any(
-            request.accept_mimetypes[one] > 0 for one in (*FORMATS[1:], "text/html")
-        )
-    if not acceptable:
+        asked = {value for value, quality in request.accept_mimetypes if quality > 0}
+    kinds = {one.partition(";")[0].strip().lower() for one in asked}
+    if kinds and not kinds & FORMATS:
         raise NotAcceptable
 
 

@@ -32,7 +32,7 @@ READ_ONLY = (
     "Published so that people and tools can read what the service asks and says. It holds no condition and is not "
     "executed from here: the condition is the function of the same name in the service's source code."
 )
-UNSIGNED = "Not yet clinically signed."
+UNSIGNED = "Not yet clinically signed by the project."
 
 Resource = dict[str, Any]
 
@@ -178,7 +178,7 @@ def _action(rule: Knowledge, variant: str, hooks: Sequence[str]) -> Resource:
             "extension": [{"url": INDICATOR, "valueCode": text.indicator}],
             "title": text.summary,
             "description": "What the card says, or one line of it, when the service finds that this applies.",
-            "textEquivalent": "\n".join(lines),
+            "textEquivalent": "\n".join(lines).replace("**", ""),  # a string, not Markdown
             "trigger": [{"type": "named-event", "name": hook} for hook in hooks],
         }
     )

@@ -1,22 +1,26 @@
-"""The start page, and a page for each rule: what it asks, its numbers, where they come from, who checked them."""
+"""The start page, the intended use, and a page for each rule: what it asks, its numbers, their sources, who signed."""
 
 from __future__ import annotations
+
+from datetime import date
 
 from flask import Blueprint, Response, render_template, request
 from werkzeug.exceptions import NotFound
 
-from cds_service import __version__, services
-from cds_service.catalogue import as_dict
+from cds_service import __version__, catalogue, intended_use, services, source_attributes
 from cds_service.routes import here, json_response
+from hooks.knowledge import Knowledge
 
 pages = Blueprint("pages", __name__)
 POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+OFFERED = ["text/html", "application/json"]
 
 
 @pages.after_request
 def no_scripts(response: Response) -> Response:
-    """Tells the browser to load our style sheet and nothing else."""
+    """Tells the browser to load our style sheet and nothing else, and caches that one URL has two forms."""
     response.headers["Content-Security-Policy"] = POLICY
+    response.vary.add("Accept")
     return response
 
 
@@ -37,11 +41,10 @@ def start() -> str:
 @pages.get("/rules")
 def all_rules() -> Response:
     """The rule catalogue."""
-    rules = here().rules
-    modes = {name: here().settings.tenant.mode(name) for name in rules}
+    entries = [_entry(rule) for rule in here().rules.values()]
     if _wants_json():
-        return json_response({"rules": [{**as_dict(rule), "mode": modes[name]} for name, rule in rules.items()]})
-    return Response(render_template("rules.html", rules=rules.values(), modes=modes), mimetype="text/html")
+        return json_response({"rules": entries})
+    return _page("rules.html", rules=entries, signed_here=catalogue.signed_here)
 
 
 @pages.get("/rules/<name>")
@@ -50,11 +53,27 @@ def one_rule(name: str) -> Response:
     rule = here().rules.get(name)
     if rule is None:
         raise NotFound
-    mode = here().settings.tenant.mode(name)
     if _wants_json():
-        return json_response({**as_dict(rule), "mode": mode})
-    return Response(render_template("rule.html", rule=rule, mode=mode), mimetype="text/html")
+        return json_response(_entry(rule))
+    return _page("rule.html", rule=_entry(rule), regulation=source_attributes.regulation())
+
+
+@pages.get("/intended-use")
+def use() -> Response:
+    """Who may use this, what it must not be used for, and where it stands with regulators."""
+    rules = here().rules.values()
+    if _wants_json():
+        return json_response(intended_use.as_dict(rules))
+    return _page("intended_use.html", use=intended_use.statement(), critical=intended_use.critical(rules))
+
+
+def _entry(rule: Knowledge) -> catalogue.Entry:
+    return catalogue.as_dict(rule, here().settings.tenant, date.today())
+
+
+def _page(template: str, **values: object) -> Response:
+    return Response(render_template(template, **values), mimetype="text/html")
 
 
 def _wants_json() -> bool:
-    return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+    return request.accept_mimetypes.best_match(OFFERED) == "application/json"

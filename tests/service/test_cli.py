@@ -114,8 +114,14 @@ def test_rules() -> None:
     listed = run("rules").stdout.splitlines()
     assert listed[0].startswith("suspected_cord_compression")
     one = run("rules", "bone_agent_renal_dose").stdout
-    for heading in ("Thresholds", "Sources", "Review", "Cards"):
+    for heading in ("Thresholds", "Sources", "Review", "Cards", "Source attributes"):
         assert heading in one
+    assert "Not yet clinically signed" in one
+    assert json.loads(run("rules", "bone_agent_renal_dose", "--format", "json").stdout)["hooks"] == [
+        "order-select",
+        "order-sign",
+    ]
+    assert len(json.loads(run("rules", "--format", "json").stdout)["rules"]) == len(listed)
     assert "no_such_rule" in refusal(run("rules", "no_such_rule"))
 
 
