@@ -63,7 +63,6 @@ def sign_off(**changed: str) -> str:
         (SANDBOX + sign_off(signed="true"), "signed"),
         (SANDBOX + sign_off().replace('role = "Surgeon"\n', ""), "role"),
         (SANDBOX + sign_off() + sign_off(), r"sign_off\[1\]"),
-        (SANDBOX + '[codes]\nconcept_maps = ["local.json"]\n', "codes.concept_maps"),
         (SANDBOX + '[cors]\nallowed_origins = ["*"]\n', r"cors.allowed_origins\[0\]"),
         (SANDBOX + '[cors]\nallowed_origins = ["https://ehr.example.org/path"]\n', r"cors.allowed_origins\[0\]"),
         ('environment = "test"\n[tenant]\nname = "here"\n', "environment"),
