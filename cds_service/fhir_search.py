@@ -18,7 +18,7 @@ from fhir_mappings.answers import Answer, Given, Unavailable, together, understa
 PIECE = 65_536  # bytes read from a FHIR server at a time, so that the deadline and the size limit are seen between
 MAX_PAGES = 20  # of one search; with our _count that is thousands of resources, and no server can lead us on for ever
 # Longest URL that is sent. IIS refuses a query above 2,048 bytes unless told otherwise, and other gateways do at 2,000
-# to 8,000; there is room left for the base URL that a gateway puts in front. Our lists of codes are far longer.
+# to 8,000; there is room left for what a gateway puts in front. A site's own codes make our searches grow beyond it.
 LONGEST_URL = 1_800
 NO_POST = (404, 405, 501)  # how servers say that they do not know POST {type}/_search
 BUSY = (429, 503)

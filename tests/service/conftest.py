@@ -1,4 +1,4 @@
-"""A real server process, and a real small FHIR server for it to ask. Nothing of ours is replaced."""
+"""A real server process, and a small FHIR server for it to ask. Nothing of ours is replaced."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import fhir_stub
 import pytest
 import requests
+from fhir_stub import FhirServer
 
 from cds_service import examples
 
@@ -104,65 +104,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         yield running
 
 
-Reply = tuple[int, dict[str, str], bytes]
-
-
-@dataclass
-class FhirServer:
-    """A FHIR server for tests: `replies` maps the first path step to a reply or to a function that writes one."""
-
-    url: str
-    replies: dict[str, Reply | Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
-    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-
-    def answer(self, kind: str, resource: Any, status: int = 200) -> None:
-        self.replies[kind] = (status, {"Content-Type": "application/fhir+json"}, json.dumps(resource).encode())
-
-    def answer_all(self, prefetch: dict[str, Any], templates: dict[str, str]) -> None:
-        """Answers every template's resource type with what the prefetch of an example holds under its key."""
-        for key, template in templates.items():
-            self.answer(template.partition("?")[0].partition("/")[0], prefetch[key])
-
-
 @pytest.fixture
 def fhir_server() -> Iterator[FhirServer]:
-    yield from _fhir_server()
+    with fhir_stub.running() as stub:
+        yield stub
 
 
 @pytest.fixture
 def other_server() -> Iterator[FhirServer]:
     """A second one, that must not be asked."""
-    yield from _fhir_server()
-
-
-def _fhir_server() -> Iterator[FhirServer]:
-    stub = FhirServer("")
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            stub.asked.append((self.path, dict(self.headers)))
-            kind = self.path.removeprefix("/fhir/").partition("?")[0].partition("/")[0]
-            reply = stub.replies.get(kind, (404, {"Content-Type": "application/fhir+json"}, b"{}"))
-            if callable(reply):
-                reply(self)
-                return
-            status, headers, content = reply
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(content))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: Any) -> None:
-            """Silent: the tests read what was asked from `asked`."""
-
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    httpd.daemon_threads = True
-    httpd.block_on_close = False
-    stub.url = f"http://127.0.0.1:{httpd.server_port}/fhir"
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield stub
-    httpd.shutdown()
-    thread.join()
-    httpd.server_close()
+    with fhir_stub.running() as stub:
+        yield stub

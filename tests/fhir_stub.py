@@ -1,0 +1,94 @@
+"""A small FHIR server for tests: real sockets, and any misbehaviour that a test asks for."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Reply = tuple[int, dict[str, str], bytes]
+JSON = {"Content-Type": "application/fhir+json"}
+
+
+@dataclass
+class FhirServer:
+    """`replies` maps the first path step to a reply, or to a function that gives one or writes it itself."""
+
+    url: str
+    replies: dict[str, Reply | Callable[[BaseHTTPRequestHandler], Reply | None]] = field(default_factory=dict)
+    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    posted: list[tuple[str, str]] = field(default_factory=list)  # path and form
+    refuse_post: int = 0  # the status with which every POST is answered
+
+    def answer(self, kind: str, resource: Any, status: int = 200) -> None:
+        self.replies[kind] = reply(resource, status)
+
+    def answer_all(self, prefetch: dict[str, Any], templates: dict[str, str]) -> None:
+        """Answers every template's resource type with what the prefetch of an example holds under its key."""
+        for key, template in templates.items():
+            self.answer(template.partition("?")[0].partition("/")[0], prefetch[key])
+
+
+def reply(resource: Any, status: int = 200, **headers: str) -> Reply:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return status, {**JSON, **named}, json.dumps(resource).encode()
+
+
+def searchset(*resources: Any, following: str | None = None) -> dict[str, Any]:
+    """A page of a search, with a link to the next one."""
+    link = [{"relation": "self", "url": "http://ignored"}]
+    link += [{"relation": "next", "url": following}] if following else []
+    entry = [{"fullUrl": f"urn:test:{one['id']}", "resource": one} for one in resources]
+    return {"resourceType": "Bundle", "type": "searchset", "link": link, "entry": entry}
+
+
+@contextmanager
+def running() -> Iterator[FhirServer]:
+    stub = FhirServer("")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            stub.asked.append((self.path, dict(self.headers)))
+            self.reply()
+
+        def do_POST(self) -> None:
+            stub.asked.append((self.path, dict(self.headers)))
+            form = self.rfile.read(int(self.headers["Content-Length"]))
+            stub.posted.append((self.path, form.decode()))
+            if stub.refuse_post:
+                self.send((stub.refuse_post, JSON, b"{}"))
+            else:
+                self.reply()
+
+        def reply(self) -> None:
+            kind = self.path.removeprefix("/fhir").removeprefix("/").partition("?")[0].partition("/")[0]
+            found = stub.replies.get(kind, (404, JSON, b"{}"))
+            given = found(self) if callable(found) else found
+            if given is not None:
+                self.send(given)
+
+        def send(self, given: Reply) -> None:
+            status, headers, content = given
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(content))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            """Silent: the tests read what was asked from `asked`."""
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    httpd.daemon_threads = True
+    httpd.block_on_close = False
+    stub.url = f"http://127.0.0.1:{httpd.server_port}/fhir"
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield stub
+    httpd.shutdown()
+    thread.join()
+    httpd.server_close()
