@@ -1,4 +1,4 @@
-"""The command line: serve, evaluate, rules, example."""
+"""The command line: serve, evaluate, rules, doctor, example."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ from typing import Any
 import msgspec
 import requests
 
-from cds_service import catalogue, config, examples, fhir_client, printout, security, services
+from cds_service import (
+    catalogue,
+    config,
+    doctor_command,
+    examples,
+    fhir_client,
+    printout,
+    security,
+    services,
+    site_codes,
+)
 from cds_service.answer import Answered, answer
 from cds_service.config import PREFIX
 from cds_service.errors import ServiceError
@@ -27,16 +37,19 @@ START_SECONDS = 60.0  # until a server that was just started must be ready
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code: 0, or 2 with one line on standard error that says what is wrong."""
+    """Runs one command and returns its exit code: 0, or 2 with one line on standard error that says what is wrong.
+
+    The doctor has exit codes of its own.
+    """
     parsed = _parser().parse_args(arguments)
     try:
-        parsed.run(parsed)
+        code: int | None = parsed.run(parsed)
     except (SettingsError, ServiceError, knowledge.KnowledgeError, OSError) as error:
         print(f"cds-service: {_one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 0
-    return 0
+    return code or 0
 
 
 def _one_line(error: Exception) -> str:
@@ -71,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--format", choices=("text", "json"), default="text")
     listing.set_defaults(run=_rules)
 
+    doctor_command.add_to(commands)
+
     posting = commands.add_parser("example", help="post the bundled patient-view example to a running server")
     posting.add_argument("base_url", metavar="URL")
     posting.set_defaults(run=_example)
@@ -84,6 +99,7 @@ def _serve(parsed: argparse.Namespace) -> None:
     options = {"HOST": parsed.host, "PORT": parsed.port, "TENANT": parsed.tenant, "WORKERS": parsed.workers}
     environment = {f"{PREFIX}{name}": value for name, value in options.items() if value is not None}
     settings = config.from_environment({**os.environ, **environment})
+    site_codes.read(settings.tenant)
     security.trust(settings.tenant)  # the key files are read here, so that a bad one stops start-up with one line
     knowledge.catalogue()
     serve(settings, environment, example=parsed.example)
@@ -112,9 +128,10 @@ def evaluate(body: bytes, tenant: Tenant, as_of: date) -> Answered:
     if service is None:  # an unusable body is refused by the first service, with the reason
         service = services.SERVICES[0]
     request = parse(body, service)
+    local = site_codes.read(tenant)
     answers = fhir_client.complete(request, service.prefetch)
     base = tenant.tenant.public_base_url or f"http://127.0.0.1:{config.DEFAULTS['PORT']}"
-    return answer(service, request, answers, tenant, base, as_of, body)
+    return answer(service, request, answers, tenant, base, as_of, body, local)
 
 
 def _as_dict(answered: Answered) -> dict[str, Any]:

@@ -1,0 +1,181 @@
+"""Counts what the mapping made of some charts: kept, left out on purpose, not understood. Holds no patient's data."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from fhir_mappings import chart, codes, facts, relevance, results, units
+from fhir_mappings.answers import Answer
+from fhir_mappings.chart import Chart
+from fhir_mappings.local_codes import NONE, LocalCodes
+from fhir_mappings.relevance import Kept, LeftOut
+from fhir_mappings.resources import (
+    CodeableConcept,
+    Condition,
+    ImagingStudy,
+    MedicationAdministration,
+    MedicationRequest,
+    Observation,
+    Procedure,
+    Quantity,
+    ServiceRequest,
+)
+from hooks.facts import Assessment, Facts, Measurement
+
+UNIT = re.compile(r"[^\s\x00-\x1f]{1,16}")  # what is longer or has spaces is a remark, and may name somebody
+UNREADABLE = "the resource cannot be read"
+OUTSIDE = "codes outside our value sets"
+
+
+@dataclass(frozen=True, slots=True)
+class UnmappedCode:
+    """A code that no value set of ours holds, where it stood, and how its system words it."""
+
+    element: str  # "Condition.code", "Condition.bodySite", ...
+    system: str
+    code: str
+    display: str
+
+
+@dataclass(slots=True)
+class Census:
+    """The counts, added to chart by chart."""
+
+    charts: int = 0
+    resources: Counter[str] = field(default_factory=Counter)  # by type
+    kept: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)  # left out on purpose, by reason
+    refused: Counter[str] = field(default_factory=Counter)  # unreadable, foreign, without a subject; by reason
+    unmapped: Counter[UnmappedCode] = field(default_factory=Counter)
+    text_only: Counter[str] = field(default_factory=Counter)  # by type: worded, but without any code
+    units: Counter[tuple[str, str]] = field(default_factory=Counter)  # (measurement, unit) not understood
+    values: Counter[str] = field(default_factory=Counter)  # other reasons why a value was not taken
+    drugs_elsewhere: int = 0  # uses of a drug whose Medication resource did not come along
+    seen: set[str] = field(default_factory=set)  # kinds of facts, and names of results
+
+    def add(
+        self, answers: Mapping[str, Answer], patient_id: str, server: str, as_of: date, local: LocalCodes = NONE
+    ) -> Chart:
+        """Counts one patient's answers; returns the chart that the service would have read from them."""
+        record = chart.read(answers, patient_id, server, local=local)
+        self.charts += 1
+        self.refused.update(one.reason for one in record.refused)
+        counted: set[str] = set()  # two searches may bring the same resource
+        for reference, resource, verdict in chart.judged(answers, patient_id, server, local):
+            if reference not in counted:
+                counted.add(reference)
+                self._count(resource, verdict, record)
+        _, _, refused = results.read(record)
+        self.values.update(one.reason for one in refused if not one.reason.endswith("unit not understood"))
+        self.seen |= set(_met(facts.facts(record, as_of)))
+        return record
+
+    def _count(self, resource: Any, verdict: Kept[Any] | LeftOut, record: Chart) -> None:
+        kind = type(resource).__name__
+        self.resources[kind] += 1
+        if isinstance(verdict, LeftOut):
+            if verdict.problem:
+                return  # somebody else's, or nobody's: only the reason is counted, with the chart
+            if verdict.reason != OUTSIDE:
+                self.ignored[verdict.reason] += 1
+                return
+        else:
+            self.kept[kind] += 1
+        main = list(_main(resource))
+        worded = [concept for concept in main if concept.coding or concept.text]
+        if worded and not any(coding.code for concept in worded for coding in concept.coding or ()):
+            self.text_only[kind] += 1
+        if isinstance(verdict, LeftOut):
+            self._note(kind, _element(resource), main)
+            return
+        self._note(kind, "bodySite", [s for s in _sites(resource) if not _known(s)])
+        if isinstance(resource, Observation):
+            self.units.update(_units(resource))
+        elif isinstance(resource, MedicationRequest | MedicationAdministration):
+            self.drugs_elsewhere += _is_elsewhere(resource, record)
+
+    def _note(self, kind: str, element: str, concepts: list[CodeableConcept]) -> None:
+        for concept in concepts:
+            for coding in concept.coding or ():
+                if coding.code:
+                    display = _line(coding.display or "", 80)
+                    entry = UnmappedCode(
+                        f"{kind}.{element}", _line(coding.system or "", 120), _line(coding.code, 64), display
+                    )
+                    self.unmapped[entry] += 1
+
+
+def _line(text: str, longest: int) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:longest]
+
+
+def _main(resource: Any) -> Iterator[CodeableConcept]:
+    """The concepts that say what a resource is about."""
+    if isinstance(resource, MedicationRequest | MedicationAdministration):
+        found = [resource.medicationCodeableConcept]
+    elif isinstance(resource, ImagingStudy):
+        found = list(resource.procedureCode or ())
+    elif isinstance(resource, Observation):
+        found = [resource.code, *(part.code for part in resource.component or ())]
+    else:
+        found = [resource.code]
+    yield from (concept for concept in found if concept is not None)
+
+
+def _element(resource: Any) -> str:
+    if isinstance(resource, MedicationRequest | MedicationAdministration):
+        return "medication"
+    return "procedureCode" if isinstance(resource, ImagingStudy) else "code"
+
+
+def _sites(resource: Any) -> list[CodeableConcept]:
+    return list(resource.bodySite or ()) if isinstance(resource, Condition | Procedure | ServiceRequest) else []
+
+
+def _known(site: CodeableConcept) -> bool:
+    """Does any coding say where in the spine, or mean something else to us?"""
+    codings = site.coding or ()
+    return any(codes.level(c.system, c.code) or codes.concepts(c.system, c.code) for c in codings)
+
+
+def _units(observation: Observation) -> Iterator[tuple[str, str]]:
+    """(measurement, unit) for each value whose unit the mapping refuses."""
+    for name, valued in results.measured(observation):
+        quantity = valued.valueQuantity
+        if quantity is None or quantity.value is None or quantity.comparator:
+            continue
+        if units.unit(name, quantity) is None:
+            yield name, _unit(quantity)
+
+
+def _unit(quantity: Quantity) -> str:
+    written = quantity.code or quantity.unit
+    if not written:
+        return "(no unit)"
+    return written if UNIT.fullmatch(written) else "(a unit in words)"
+
+
+def _is_elsewhere(use: MedicationRequest | MedicationAdministration, record: Chart) -> bool:
+    """Is the drug named only by a reference to a resource that is not there?"""
+    name = relevance.reference_of(use.medicationReference) if use.medicationCodeableConcept is None else None
+    if name is None:
+        return False
+    plain = name.partition("/_history/")[0]
+    return plain not in record.medicines and "/".join(plain.split("/")[-2:]) not in record.medicines
+
+
+def _met(known: Facts) -> Iterator[str]:
+    """The kinds of facts in a chart, by the names of the fields of Facts, and the names of its results."""
+    for fact in known.all():
+        if isinstance(fact, Measurement | Assessment):
+            yield fact.name
+    for kind in ("findings", "imaging", "orders", "medications", "procedures"):
+        if getattr(known, kind):
+            yield kind
+    if known.patient.age_years is not None and known.patient.sex is not None:
+        yield "patient"
