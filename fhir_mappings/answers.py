@@ -25,6 +25,7 @@ class Given:
     """Undecoded resources, each with its fullUrl. `partial`: there is a further page; `damaged`: entries lost.
 
     `reason` says why the rest could not be had, without patient data; `next_page` is the link to it, as it was sent.
+    `total` is how many resources there are by the sender's own count.
     """
 
     entries: tuple[tuple[str | None, msgspec.Raw], ...]
@@ -32,6 +33,16 @@ class Given:
     damaged: int = 0
     reason: str = ""
     next_page: str | None = None
+    total: int | None = None
+
+    def shortfall(self) -> str:
+        """Why this is known not to be all of it; the empty string when nothing says so."""
+        found = ["some entries cannot be read"] if self.damaged else []
+        if self.partial:
+            found += [self.reason] if self.reason or self.damaged else ["a further page was not read"]
+        elif self.total is not None and len(self.entries) + self.damaged < self.total:
+            found.append(f"only {len(self.entries)} of {self.total} came, and no link to the rest")
+        return "; ".join(filter(None, found))
 
 
 Answer = Given | None | Unavailable
@@ -78,7 +89,7 @@ def _bundle(bundle: Bundle) -> Given | Unavailable:
         refused = bundle.total != 0 or any(failed(resource) for _, resource in entries)
         return Unavailable("the EHR reported an error") if refused else Given(())
     further, next_page = _further(bundle.link or ())
-    return Given(entries, partial=further, next_page=next_page)
+    return Given(entries, partial=further, next_page=next_page, total=bundle.total)
 
 
 def together(pages: Sequence[Given], reason: str = "") -> Given:
@@ -89,6 +100,7 @@ def together(pages: Sequence[Given], reason: str = "") -> Given:
         damaged=sum(page.damaged for page in pages),
         reason=reason,
         next_page=pages[-1].next_page,
+        total=pages[0].total,
     )
 
 

@@ -144,10 +144,9 @@ def judged(
 
 
 def _state(answer: Given) -> Source:
-    if answer.damaged:
-        return Source(PARTIAL, "; ".join(filter(None, ("some entries cannot be read", answer.reason))))
-    if answer.partial:
-        return Source(PARTIAL, answer.reason or "a further page was not read")
+    shortfall = answer.shortfall()
+    if shortfall:
+        return Source(PARTIAL, shortfall)
     return Source(FOUND if answer.entries else EMPTY)
 
 

@@ -205,7 +205,7 @@ def ask(access: FhirAccess = ACCESS, **changes: Any) -> Any:
 @responses.activate
 def test_an_answer_is_passed_on_as_it_came() -> None:
     responses.get(URL, json=BUNDLE, content_type="application/fhir+json")
-    assert ask() == Given(())
+    assert ask() == Given((), total=0)
     (sent,) = responses.calls
     assert sent.request.url == f"{URL}?patient=example-anna"
     assert sent.request.headers["Accept"] == "application/fhir+json"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import msgspec
 import pytest
 import requests
 import responses
@@ -21,6 +22,7 @@ from cds_service import fhir_address, fhir_client, fhir_search
 from cds_service.fhir_client import Connections, FhirAccess, complete
 from cds_service.fhir_search import retry_after
 from cds_service.hook_request import HookRequest
+from fhir_mappings import chart
 from fhir_mappings.answers import Given, Unavailable
 from fhir_mappings.patient_view import PREFETCH
 
@@ -212,6 +214,29 @@ def test_a_damaged_page_does_not_end_the_search(ask: Ask, fhir_server: FhirServe
     answer = ask()
     assert ids(answer) == ["c1", "c2"]
     assert answer.damaged == 1
+
+
+def test_a_server_that_counts_more_than_it_sends(ask: Ask, fhir_server: FhirServer) -> None:
+    """Cut at its own page size, and no link to the rest: seen in a server of today."""
+    fhir_server.answer("Condition", {**searchset(condition(1), condition(2)), "total": 301})
+    answer = ask()
+    assert answer.shortfall() == "only 2 of 301 came, and no link to the rest"
+    patient = Given(((None, msgspec.Raw(b'{"resourceType": "Patient", "id": "p1"}')),))
+    record = chart.read({"patient": patient, "conditions": answer}, "p1")
+    assert record.sources["conditions"] == chart.Source("partial", answer.shortfall())
+
+
+@pytest.mark.parametrize("total", [0, 1, 2, None])
+def test_a_count_that_is_reached(ask: Ask, fhir_server: FhirServer, total: int | None) -> None:
+    fhir_server.answer("Condition", {**searchset(condition(1), condition(2)), "total": total})
+    assert ask().shortfall() == ""
+
+
+def test_the_count_is_that_of_all_pages(ask: Ask, fhir_server: FhirServer) -> None:
+    following = f"{fhir_server.url}/Condition?page=2"
+    first, last = searchset(condition(1), following=following), searchset(condition(2))
+    paged(fhir_server, 2, {1: lambda _: reply({**first, "total": 2}), 2: lambda _: reply({**last, "total": 2})})
+    assert ask().shortfall() == ""
 
 
 # Paged prefetch values.
