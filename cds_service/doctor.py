@@ -48,12 +48,8 @@ class Tried:
     @property
     def problems(self) -> Counter[str]:
         """Why it was not answered, or not in full; by reason."""
-        answers = (one.answer for one in self.results)
-        return Counter(
-            a.reason or "a further page was not read"
-            for a in answers
-            if isinstance(a, Unavailable) or (isinstance(a, Given) and (a.partial or a.reason))
-        )
+        reasons = (_problem(one.answer) for one in self.results)
+        return Counter(reason for reason in reasons if reason)
 
     @property
     def resources(self) -> int:
@@ -62,6 +58,12 @@ class Tried:
     @property
     def slowest(self) -> int:
         return max((one.milliseconds for one in self.results), default=0)
+
+
+def _problem(answer: Answer) -> str:
+    if isinstance(answer, Unavailable):
+        return answer.reason
+    return answer.shortfall() if answer else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,9 @@ def lost(examined: Examined) -> frozenset[str]:
 
 def gaps(examined: Examined) -> list[str]:
     """What would narrow the advice at this site, each as a line."""
-    return [*_query_gaps(examined), *_content_gaps(examined.census)]
+    told = examined.capabilities.problem
+    statement = [f"CapabilityStatement: {told}"] if told else []
+    return [*statement, *_query_gaps(examined), *_content_gaps(examined.census)]
 
 
 def _query_gaps(examined: Examined) -> Iterable[str]:
@@ -186,6 +190,8 @@ def _query_gaps(examined: Examined) -> Iterable[str]:
     for tried in examined.queries:
         if tried.key != WIDE:
             yield from (f"{tried.key}: {reason} ({times}x)" for reason, times in tried.problems.most_common())
+            if tried.worked and not tried.resources:
+                yield f"{tried.key}: found nothing for anybody; a search that is ignored would look the same"
             if tried.slowest > budget:
                 yield f"{tried.key}: took {tried.slowest} ms, the budget of a whole call is {budget:g} ms"
             if any(one.post_refused for one in tried.results):

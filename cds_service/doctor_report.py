@@ -19,7 +19,7 @@ VERDICT = {
     GAPS: "WORKS WITH GAPS: what is listed below narrows the advice.",
     UNUSABLE: "CANNOT BE USED",
 }
-HINTED = 500  # of the most frequent codes; a hint costs a comparison with all our labels
+HINTED = 5_000  # of the most frequent codes; a hint costs a comparison with all our labels
 LINES = 15  # of each list in the text; JSON has all
 HINT_NOTE = "A hint is only the nearest of our labels, for a person to judge; nothing is ever mapped by it."
 KINDS = {
@@ -95,6 +95,8 @@ def _verdict(tried: Tried) -> str:
         return "not supported" if tried.lacks else "failed"
     if tried.problems:
         return "in part"
+    if not tried.resources:
+        return "found nothing"
     return "works, not declared" if tried.lacks else "supported"
 
 
