@@ -9,12 +9,12 @@ BIN := .venv/bin
 run: setup
 	@if [ -t 0 ]; then set -m; fi; $(BIN)/cds-service serve --port $(PORT) --example
 
-test: .venv/.test
+test: .venv/.test .venv/.fhir-server
 	$(BIN)/python -m pytest
 
 setup: .venv/.run
 
-check: .venv/.check .venv/.test
+check: .venv/.check .venv/.test .venv/.fhir-server
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -35,4 +35,10 @@ check: .venv/.check .venv/.test
 
 .venv/.check: pyproject.toml | .venv/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[check]'
+	@touch $@
+
+# A real FHIR server, for tests only: its packages are not ours, and must not decide over the versions that we use.
+.venv/.fhir-server: tests/doctor/fhir-server.txt | .venv/bin/python
+	$(PYTHON) -m venv .venv/fhir-server
+	.venv/fhir-server/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@

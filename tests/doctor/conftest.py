@@ -1,0 +1,75 @@
+"""The command as a user runs it, a real FHIR server for it to examine, and a stub for what no real one would do."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import fhir_stub
+import pytest
+from fhir_stub import FhirServer
+
+from cds_service.cli import main
+from cds_service.doctor_command import TOKEN_VARIABLE
+from doctor import charts, real_server
+from doctor.real_server import TOKEN, RealServer
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the command printed, as text and as data, and its exit code."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def report(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.stdout)
+        return found
+
+    def query(self, key: str) -> dict[str, Any]:
+        found: dict[str, Any] = next(one for one in self.report["queries"] if one["key"] == key)
+        return found
+
+
+Doctor = Callable[..., Said]
+
+
+@pytest.fixture(scope="session")
+def doctor() -> Doctor:
+    """Runs `cds-service doctor`; JSON unless asked otherwise."""
+
+    def run(server: str, *options: str, token: str | None = TOKEN) -> Said:
+        environment = {TOKEN_VARIABLE: token} if token else {}
+        form = () if "--format" in options else ("--format", "json")
+        out, err = io.StringIO(), io.StringIO()
+        with patch.dict(os.environ, environment), redirect_stdout(out), redirect_stderr(err):
+            code = main(["doctor", "--fhir-server", server, *form, *options])
+        said = Said(code, out.getvalue(), err.getvalue())
+        assert charts.MARK not in said.stdout + said.stderr
+        assert TOKEN not in said.stdout + said.stderr
+        return said
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
+    """The real server with the charts of `charts`."""
+    with real_server.running(tmp_path_factory.mktemp("fhir-server")) as server:
+        for person in (charts.whole(), charts.clean(), charts.messy(), charts.crowded(620)):
+            server.load(*person.resources)
+        yield server
+
+
+@pytest.fixture
+def stub() -> Iterator[FhirServer]:
+    with fhir_stub.running() as server:
+        yield server
