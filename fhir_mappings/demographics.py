@@ -12,7 +12,11 @@ SEXES = ("female", "male")
 
 
 def read(chart: Chart, as_of: date) -> facts.Patient:
-    """The patient at the day of evaluation. A birth date that is only a year gives the lowest age it allows."""
+    """The patient at the day of evaluation. A birth date that is only a year gives the highest age it allows.
+
+    The highest, because the lowest could take an adult for a child and silence an emergency, and would make kidneys
+    look better than they are (Cockcroft-Gault).
+    """
     patient = chart.patient
     if patient is None:
         return facts.Patient()
@@ -28,5 +32,5 @@ def _age(birth_date: str | None, as_of: date) -> int | None:
     born = dates.when(birth_date)
     if born is None or born.earliest > as_of:
         return None
-    latest = born.latest
-    return as_of.year - latest.year - ((as_of.month, as_of.day) < (latest.month, latest.day))
+    first = born.earliest
+    return as_of.year - first.year - ((as_of.month, as_of.day) < (first.month, first.day))

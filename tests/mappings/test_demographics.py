@@ -14,8 +14,8 @@ from tests.mappings.charts import ME, facts
     [
         ("1960-11-24", 66),
         ("1960-11-25", 65),
-        ("1960", 65),
-        ("1960-11", 65),
+        ("1960", 66),
+        ("1960-11", 66),
         ("1960-10", 66),
         ("2030-01-01", None),
         ("unknown", None),
@@ -51,3 +51,8 @@ def test_a_sex_that_no_formula_knows_is_not_recorded(gender: str | None, sex: st
 )
 def test_death(more: dict[str, Any], deceased: bool) -> None:
     assert facts(patient={**ME, **more}).patient.deceased is deceased
+
+
+def test_a_year_of_birth_alone_makes_nobody_a_child() -> None:
+    """Born in 2008: 17 or 18 on the day of evaluation; the emergency must not be silenced."""
+    assert facts(patient={**ME, "birthDate": "2008"}).patient.age_years == 18
