@@ -17,6 +17,8 @@ CPT = "http://www.ama-assn.org/go/cpt"
 HCPCS = "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
 DICOM = "http://dicom.nema.org/resources/ontology/DCM"
 DICOM_BODY_PART = "urn:dicom:body-part-examined"
+ICD_O_3 = "http://terminology.hl7.org/CodeSystem/icd-o-3"
+AJCC_STAGE = "http://cancerstaging.org"
 ASSESSMENT = "urn:spine-cds:assessment"
 
 EVIDENCE_EXTENSION = "urn:spine-cds:evidence"
@@ -36,8 +38,9 @@ _OIDS = {
     CPT: "urn:oid:2.16.840.1.113883.6.12",
     HCPCS: "urn:oid:2.16.840.1.113883.6.285",
     DICOM: "urn:oid:1.2.840.10008.2.16.4",
+    ICD_O_3: "urn:oid:2.16.840.1.113883.6.43.1",
 }
-_SYSTEMS = (*_OIDS, DICOM_BODY_PART, ASSESSMENT)
+_SYSTEMS = (*_OIDS, DICOM_BODY_PART, AJCC_STAGE, ASSESSMENT)
 _NO_CONCEPTS: frozenset[str] = frozenset()
 _SHORTEST_CATEGORY = 3  # an ICD-10-CM category has three characters
 

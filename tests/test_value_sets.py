@@ -142,6 +142,8 @@ FORMATS = {
     codes.ATC: r"[A-V]\d{2}[A-Z]{2}(\d{2})?",
     codes.DICOM: r"[A-Z]{2,16}",
     codes.DICOM_BODY_PART: r"[A-Z]{2,16}",
+    codes.ICD_O_3: r"[89]\d{3}/[0-9]",
+    codes.AJCC_STAGE: r"[0-4]",
     codes.ASSESSMENT: r"[a-z0-9-]+",
 }
 
