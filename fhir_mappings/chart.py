@@ -12,8 +12,9 @@ import msgspec
 from fhir_mappings import answers, local_codes, relevance
 from fhir_mappings.answers import NOT_JSON, Answer, Given, Unavailable
 from fhir_mappings.local_codes import LocalCodes
-from fhir_mappings.relevance import Kept, R, version
-from fhir_mappings.resources import CLINICAL_TYPES, Medication, Patient, decode
+from fhir_mappings.ours import Ours
+from fhir_mappings.relevance import Kept, R, updated, version
+from fhir_mappings.resources import CLINICAL_TYPES, BodyStructure, Medication, Patient, decode
 
 FOUND, EMPTY, PARTIAL, UNAVAILABLE = "found", "empty", "partial", "unavailable"
 NEEDED = ("patient", "conditions")
@@ -39,13 +40,20 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What is kept of one patient's record. `merge` of parts gives the same chart in any order."""
+    """What is kept of one patient's record. `merge` of parts gives the same chart in any order.
+
+    `names` are the resources that have another name within a Bundle (urn:uuid). `overruled` says of resources that were
+    left out when they were last written: an older version that would have counted was withdrawn or recoded since.
+    """
 
     patient_id: str
     patient: Patient | None = None
     kept: Mapping[str, Kept[Any]] = field(default_factory=dict)
     drafts: Mapping[str, Kept[Any]] = field(default_factory=dict)
     medicines: Mapping[str, Medication] = field(default_factory=dict)
+    volumes: Mapping[str, BodyStructure] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    overruled: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
     refused: tuple[Refused, ...] = ()
     ignored: Mapping[str, int] = field(default_factory=dict)  # reason -> how many were left out on purpose
@@ -70,12 +78,16 @@ class Chart:
 
 def merge(first: Chart, second: Chart) -> Chart:
     """The chart of both parts of one patient's record; of two versions of a resource the newer is kept."""
+    overruled = _newest(first.overruled, second.overruled)
     return Chart(
         patient_id=first.patient_id,
         patient=_newer_patient(first.patient, second.patient),
-        kept=_union(first.kept, second.kept),
+        kept=_standing(_union(first.kept, second.kept), overruled),
         drafts=_union(first.drafts, second.drafts),
         medicines=_union(first.medicines, second.medicines),
+        volumes=_union(first.volumes, second.volumes),
+        names=_newest(first.names, second.names),
+        overruled=overruled,
         sources=_worse(first.sources, second.sources),
         refused=tuple(sorted({*first.refused, *second.refused}, key=lambda r: (r.reference, r.reason))),
         ignored={
@@ -93,6 +105,19 @@ def _newer_patient(first: Patient | None, second: Patient | None) -> Patient | N
 def _union(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
     """Both by name; of two versions under one name the newer."""
     return {**first, **{name: max(first.get(name, other), other, key=version) for name, other in second.items()}}
+
+
+def _newest(first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, str]:
+    """Both by name; of two strings under one name the greater."""
+    return {**first, **{name: max(first.get(name, other), other) for name, other in second.items()}}
+
+
+def _standing(kept: Mapping[str, Kept[Any]], overruled: Mapping[str, str]) -> dict[str, Kept[Any]]:
+    """Without what a newer version withdrew (entered in error, cancelled) or coded anew.
+
+    A version without an update time stands: which of the two is newer is then not known, and what counts is kept.
+    """
+    return {name: one for name, one in kept.items() if not "" < updated(one.resource) < overruled.get(name, "")}
 
 
 def _worse(first: Mapping[str, Source], second: Mapping[str, Source]) -> dict[str, Source]:
@@ -139,7 +164,7 @@ def judged(
     decoded = list(reader._decoded())
     reader._patient(decoded)
     for _, reference, _, resource in decoded:
-        if not isinstance(resource, Patient | Medication):
+        if not isinstance(resource, Patient | Medication | BodyStructure):
             yield reference, resource, relevance.judge(resource, reference, reader.ours, draft=False)
 
 
@@ -148,6 +173,12 @@ def _state(answer: Given) -> Source:
     if shortfall:
         return Source(PARTIAL, shortfall)
     return Source(FOUND if answer.entries else EMPTY)
+
+
+def _bundle_names(decoded: list[tuple[str, str, str | None, Any]]) -> dict[str, str]:
+    """What a Bundle calls its resources, where that is no address that ends in "Type/id"."""
+    named = ((full_url, reference) for _, reference, full_url, _ in decoded if full_url and full_url != reference)
+    return {full_url: reference for full_url, reference in named if full_url.startswith("urn:")}
 
 
 class _Reader:
@@ -159,7 +190,7 @@ class _Reader:
         self.entries: list[tuple[str, str | None, msgspec.Raw]] = []
         self.sources: dict[str, Source] = {}
         self.refused: list[Refused] = []
-        self.ours = relevance.Ours(patient_id, fhir_server)
+        self.ours = Ours(patient_id, fhir_server)
 
     def take(self, key: str, answer: Answer) -> None:
         if answer is None:
@@ -177,10 +208,16 @@ class _Reader:
         kept: dict[str, Kept[Any]] = {}
         drafts: dict[str, Kept[Any]] = {}
         medicines: dict[str, Medication] = {}
+        volumes: dict[str, BodyStructure] = {}
+        overruled: dict[str, str] = {}
         ignored: dict[str, int] = {}
         for key, reference, full_url, resource in decoded:
             if isinstance(resource, Medication):
-                medicines.update(relevance.medicine_names(reference, full_url, resource))
+                for name, medicine in relevance.medicine_names(reference, full_url, resource):
+                    medicines[name] = max(medicines.get(name, medicine), medicine, key=version)
+            elif isinstance(resource, BodyStructure):
+                if (relevance.reference_of(resource.patient) or "") in self.ours:
+                    volumes[reference] = max(volumes.get(reference, resource), resource, key=version)
             elif not isinstance(resource, Patient):
                 draft = key == DRAFTS
                 verdict = relevance.judge(resource, reference, self.ours, draft=draft)
@@ -192,8 +229,22 @@ class _Reader:
                     self.refused.append(Refused(reference, verdict.reason))
                 else:
                     ignored[verdict.reason] = ignored.get(verdict.reason, 0) + 1
-        refused = tuple(sorted(set(self.refused), key=lambda r: (r.reference, r.reason)))
-        return Chart(self.patient_id, patient, kept, drafts, medicines, self.sources, refused, ignored, selections)
+                    if not draft:
+                        overruled[reference] = max(overruled.get(reference, ""), updated(resource))
+        return Chart(
+            patient_id=self.patient_id,
+            patient=patient,
+            kept=_standing(kept, overruled),
+            drafts=drafts,
+            medicines=medicines,
+            volumes=volumes,
+            names=_bundle_names(decoded),
+            overruled=overruled,
+            sources=self.sources,
+            refused=tuple(sorted(set(self.refused), key=lambda r: (r.reference, r.reason))),
+            ignored=ignored,
+            selections=selections,
+        )
 
     def _decoded(self) -> Iterator[tuple[str, str, str | None, Any]]:
         for number, (key, full_url, raw) in enumerate(self.entries):

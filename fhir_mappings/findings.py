@@ -4,36 +4,79 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fhir_mappings import codes, dates, relevance
+from fhir_mappings import codes, conflicts, dates, extensions, histology, relevance, staging
 from fhir_mappings.chart import Chart
+from fhir_mappings.conflicts import Entry
+from fhir_mappings.extensions import CORE, MCODE
 from fhir_mappings.relevance import Kept
-from fhir_mappings.resources import CodeableConcept, Condition, ServiceRequest
-from hooks.facts import Finding
+from fhir_mappings.resources import CodeableConcept, Coding, Condition, ServiceRequest
+from hooks.facts import Finding, When
+from hooks.questions.cancer import PRIMARY
 
 PAST = frozenset({"inactive", "remission", "resolved"})
 SUSPECTED = frozenset({"unconfirmed", "provisional", "differential"})
 FAMILY = "family_history_of_cancer"
 HISTORY = "personal_history_of_cancer"
+# mCODE 1 to 3, and mCODE 4: the primary that a secondary cancer comes from.
+RELATED = (f"{MCODE}related-primary-cancer-condition", f"{CORE}condition-related")
+ASSERTED = f"{CORE}condition-assertedDate"
+LATERALITY, LOCATION = f"{MCODE}laterality-qualifier", f"{MCODE}body-location-qualifier"
+SIDES = {"laterality_left": "left", "laterality_right": "right", "laterality_bilateral": "bilateral"}
 
 
 def read(chart: Chart) -> tuple[Finding, ...]:
     """All findings of the chart, newest first, those that a draft order names as its reason included."""
-    conditions = [_finding(kept) for kept in chart.of(Condition) if FAMILY not in kept.concepts]
-    return (*conditions, *_reasons(chart), *_prohibited(chart))
+    pathology = histology.results(chart)
+    kept = [one for one in chart.of(Condition) if FAMILY not in one.concepts]
+    entries = [Entry(one.resource, _finding(chart, one, pathology.get(one.reference, frozenset()))) for one in kept]
+    return (*conflicts.settle(entries), *staging.read(chart), *_reasons(chart), *_prohibited(chart))
 
 
-def _finding(kept: Kept[Condition]) -> Finding:
+def _finding(chart: Chart, kept: Kept[Condition], pathology: frozenset[str]) -> Finding:
     condition = kept.resource
     return Finding(
         source=kept.reference,
-        concepts=kept.concepts,
+        concepts=kept.concepts | histology.types_of(condition, kept.concepts, pathology),
         label=relevance.label(condition.code),
         onset=dates.when(relevance.onset(condition)),
-        recorded=dates.when(condition.recordedDate),
+        recorded=_recorded(condition),
         status=_status(kept),
         certain=relevance.first_code(condition.verificationStatus) not in SUSPECTED,
         levels=levels(condition.bodySite),
+        laterality=_side(condition.bodySite or ()),
+        primary=_primary(chart, condition),
     )
+
+
+def _recorded(condition: Condition) -> When | None:
+    """When it was first asserted, where that is earlier than its recording: an import is stamped with its own day.
+
+    Onset and recording are kept apart, and rules choose: urgency counts either of them as new (an old deficit that is
+    recorded again may be worse), what followed a finding is counted from its onset.
+    """
+    stated = (one.valueDateTime for one in extensions.named(condition.extension, ASSERTED))
+    known = [when for text in (condition.recordedDate, *stated) if (when := dates.when(text))]
+    return min(known, key=lambda when: when.latest) if known else None
+
+
+def _primary(chart: Chart, condition: Condition) -> str | None:
+    """The primary cancer that a condition is said to come from, if exactly one is named and it is on record."""
+    named = (one.valueReference for one in extensions.named(condition.extension, *RELATED))
+    found = {relevance.resolved(chart.names, one.reference) for one in named if one and one.reference}
+    primaries = {one for one in found if one in chart.kept and _is_primary(chart.kept[one].concepts)}
+    return primaries.pop() if len(primaries) == 1 else None
+
+
+def _is_primary(concepts: frozenset[str]) -> bool:
+    """A "related" condition may be any; a secondary cancer that points to another secondary names no primary."""
+    return any(concept in PRIMARY for concept in concepts) and "secondary_cancer" not in concepts
+
+
+def _side(sites: Iterable[CodeableConcept]) -> str | None:
+    """Left, right or both, by mCODE's qualifier; None when not stated, or when two sites state two sides."""
+    qualifiers = (q.valueCodeableConcept for site in sites for q in extensions.named(site.extension, LATERALITY))
+    sides = {SIDES[concept] for concept in relevance.concepts_of(qualifiers) if concept in SIDES}
+    return sides.pop() if len(sides) == 1 else None
 
 
 def _status(kept: Kept[Condition]) -> str:
@@ -45,9 +88,18 @@ def _status(kept: Kept[Condition]) -> str:
 
 
 def levels(sites: Iterable[CodeableConcept] | None) -> frozenset[str]:
-    """Vertebrae and regions of the spine among some body sites; empty when none lies in the spine."""
-    found = (codes.level(coding.system, coding.code) for site in sites or () for coding in site.coding or ())
+    """Vertebrae and regions of the spine among some body sites and their qualifiers; empty when none lies in it.
+
+    "Upper" or "lower" of a site makes no level of it: only a code of the spine does.
+    """
+    found = (codes.level(one.system, one.code) for site in sites or () for one in _codings(site))
     return frozenset(level for level in found if level)
+
+
+def _codings(site: CodeableConcept) -> Iterator[Coding]:
+    yield from site.coding or ()
+    for qualifier in extensions.named(site.extension, LOCATION):
+        yield from (qualifier.valueCodeableConcept.coding or ()) if qualifier.valueCodeableConcept else ()
 
 
 def _reasons(chart: Chart) -> Iterator[Finding]:

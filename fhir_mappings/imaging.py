@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from fhir_mappings import codes, dates, relevance
+from fhir_mappings import codes, dates, extensions, relevance
 from fhir_mappings.chart import Chart
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import Coding, ImagingStudy, Procedure, ServiceRequest
@@ -18,6 +19,7 @@ MODALITIES = {
     "modality_plain_film": "XR",
     "pet_ct": "PT",
 }
+RANK = ("ImagingStudy", "Procedure", "ServiceRequest")  # which record of one examination tells most of it
 CODED = {  # value set of the procedure -> modality, regions
     "mri_whole_spine": ("MR", {"whole"}),
     "mri_cervical": ("MR", {"cervical"}),
@@ -50,12 +52,15 @@ REGIONS = {
 
 
 def read(chart: Chart) -> tuple[Imaging, ...]:
-    """Every performed study of a modality that we know, newest first. Free text never tells the region."""
-    found = [
-        *(imaging for kept in chart.of(ImagingStudy) for imaging in _study(kept)),
-        *(imaging for kept in chart.of(Procedure) for imaging in _performed(kept)),
-        *(imaging for kept in chart.of(ServiceRequest) for imaging in _ordered(kept)),
-    ]
+    """Every performed study of a modality that we know, newest first, each once. Free text never tells the region."""
+    found = _once(
+        chart,
+        (
+            *(imaging for kept in chart.of(ImagingStudy) for imaging in _study(kept)),
+            *(imaging for kept in chart.of(Procedure) for imaging in _performed(kept)),
+            *(imaging for kept in chart.of(ServiceRequest) for imaging in _ordered(kept)),
+        ),
+    )
     return tuple(sorted(found, key=lambda i: (i.when.latest.isoformat() if i.when else "", i.source), reverse=True))
 
 
@@ -112,3 +117,65 @@ def _from_codes(
     for concept in sorted((kept.concepts if concepts is None else concepts) & CODED.keys()):
         modality, regions = CODED[concept]
         yield Imaging(kept.reference, modality, frozenset(regions), dates.when(date), label)
+
+
+def _once(chart: Chart, found: Iterable[Imaging]) -> list[Imaging]:
+    """One examination that is on record as study, procedure and order: told once, by the first of these.
+
+    It is the same when one names the other (based on, procedure reference), or, of the same modality and the same known
+    day, when one shows no more than the other. Two parts of the spine on one day are two examinations. The regions of
+    both are kept: a study's series often name one body part where the procedure's code says "whole spine".
+    """
+    links = dict(_links(chart))
+    kept: list[Imaging] = []
+    for one in sorted(found, key=lambda i: (RANK.index(i.source.partition("/")[0]), i.source, i.modality)):
+        twin = next((place for place, other in enumerate(kept) if _same_examination(one, other, links)), None)
+        if twin is None:
+            kept.append(one)
+        else:
+            kept[twin] = replace(kept[twin], regions=kept[twin].regions | one.regions)
+    return kept
+
+
+def _same_examination(one: Imaging, other: Imaging, links: Mapping[str, frozenset[str]]) -> bool:
+    if one.modality != other.modality or one.source == other.source:
+        return False
+    if one.source in links.get(other.source, frozenset()):
+        return True
+    same_day = one.when is not None and one.when == other.when and one.when.earliest == one.when.latest
+    other_kind = one.source.partition("/")[0] != other.source.partition("/")[0]
+    return same_day and other_kind and (one.regions <= other.regions or other.regions <= one.regions)
+
+
+def _links(chart: Chart) -> Iterator[tuple[str, frozenset[str]]]:
+    """What studies and procedures say that they come from."""
+    performed: tuple[Kept[Any], ...] = (*chart.of(ImagingStudy), *chart.of(Procedure))
+    for kept in performed:
+        done = kept.resource
+        named = extensions.references(done.basedOn)
+        if isinstance(done, ImagingStudy):
+            named += extensions.references(done.procedureReference)
+        yield kept.reference, frozenset(relevance.resolved(chart.names, reference) for reference in named)
+
+
+def fulfilled(chart: Chart) -> frozenset[str]:
+    """Orders of which performed imaging shows every part that they ask for: done, whatever their status still says.
+
+    An order that stays "active" after its examination would keep the next one from being proposed.
+    """
+    shown: dict[str, set[str]] = {}
+    links = dict(_links(chart))
+    for one in read(chart):
+        for order in links.get(one.source, frozenset()):
+            shown.setdefault(order, set()).update(one.regions)
+    asked = {
+        kept.reference: set().union(*(CODED[c][1] for c in kept.concepts & CODED.keys()))
+        for kept in chart.of(ServiceRequest)
+        if kept.reference in shown
+    }
+    return frozenset(order for order, regions in asked.items() if regions and _covers(shown[order], regions))
+
+
+def _covers(shown: set[str], asked: set[str]) -> bool:
+    whole = "whole" in shown or shown >= {"cervical", "thoracic", "lumbar"}
+    return whole or asked <= shown

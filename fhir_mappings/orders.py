@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fhir_mappings import dates, findings, relevance
+from dataclasses import replace
+
+from fhir_mappings import dates, findings, imaging, radiotherapy, relevance
 from fhir_mappings.chart import Chart
 from fhir_mappings.imaging import CODED
 from fhir_mappings.relevance import Kept
@@ -13,7 +15,12 @@ from hooks.facts import Order, Procedure
 
 def read(chart: Chart) -> tuple[Order, ...]:
     """Orders of the record, newest first, then those of this session; the session's own version of an order wins."""
-    recorded = [_order(kept) for kept in chart.of(ServiceRequest) if kept.reference not in chart.drafts]
+    done = imaging.fulfilled(chart)
+    recorded = [
+        replace(_order(kept), status="completed") if kept.reference in done else _order(kept)
+        for kept in chart.of(ServiceRequest)
+        if kept.reference not in chart.drafts
+    ]
     drafts = [
         _order(kept, draft=True, selected=chart.selections is None or kept.reference in chart.selections)
         for _, kept in sorted(chart.drafts.items())
@@ -43,6 +50,7 @@ def procedures(chart: Chart) -> tuple[Procedure, ...]:
     for kept in chart.of(FhirProcedure):
         done = kept.resource
         if kept.concepts - CODED.keys():
+            doses = radiotherapy.doses(chart, done)
             found.append(
                 Procedure(
                     kept.reference,
@@ -50,7 +58,8 @@ def procedures(chart: Chart) -> tuple[Procedure, ...]:
                     done.status or "",
                     dates.when(relevance.performed(done)),
                     relevance.label(done.code),
-                    findings.levels(done.bodySite),
+                    findings.levels(done.bodySite).union(*(one.levels for one in doses)),
+                    doses,
                 )
             )
     return tuple(found)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fhir_mappings.prefetch import LABORATORY
 from fhir_mappings.results import GRADED, MEASUREMENTS, NUMBERED
 
-# A field of Facts -> the keys that feed it. An active "do not perform MRI" among the orders is a finding too; it is
-# left out here, since a site without orders still has findings.
+# A field of Facts -> the keys that feed it. An active "do not perform MRI" among the orders is a finding too, and so is
+# an M category among the assessments; both are left out here, since a site without them still has findings.
 FIELDS: dict[str, tuple[str, ...]] = {
     "patient": ("patient",),
     "findings": ("conditions",),

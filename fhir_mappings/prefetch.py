@@ -8,6 +8,8 @@ from fhir_mappings.results import MEASUREMENTS, PREGNANCY_TEST, PSYCHOSOCIAL
 
 LABORATORY = (*(concept for concept in MEASUREMENTS if concept.startswith("lab_")), PREGNANCY_TEST)
 ASSESSMENTS = tuple(concept for concept in MEASUREMENTS if not concept.startswith("lab_"))
+# Staging, histology and history of metastases: findings that come as observations.
+SPREAD = ("distant_metastasis_category", "stage_group", "histology_code", "history_of_metastatic_cancer")
 OWN = ("sins", "escc", "frankel", "ais", "life-expectancy", "tokuhashi", "tomita", "bauer", "nesms", "katagiri")
 PATIENT = "patient={{context.patientId}}"
 
@@ -31,7 +33,7 @@ def templates(local: LocalCodes = NONE) -> dict[str, str]:
         "patient": "Patient/{{context.patientId}}",
         "conditions": f"Condition?{PATIENT}&_count=500",
         "laboratory": _observations(LABORATORY, local),
-        "assessments": _observations((*ASSESSMENTS, "disease_status_code", PSYCHOSOCIAL), local, OWN),
+        "assessments": _observations((*ASSESSMENTS, "disease_status_code", PSYCHOSOCIAL, *SPREAD), local, OWN),
         "imaging": f"ImagingStudy?{PATIENT}&_sort=-started&_count=100",
         "medicationRequests": f"MedicationRequest?{PATIENT}&_count=200",
         "medicationAdministrations": f"MedicationAdministration?{PATIENT}&_sort=-effective-time&_count=100",

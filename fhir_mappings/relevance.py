@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import urllib.parse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from fhir_mappings import codes, dates
+from fhir_mappings import codes, dates, extensions
 from fhir_mappings.answers import NOT_JSON
+from fhir_mappings.extensions import MCODE
+from fhir_mappings.ours import Ours as Ours
 from fhir_mappings.resources import (
+    BodyStructure,
     CodeableConcept,
     Condition,
     ImagingStudy,
@@ -39,6 +41,7 @@ EVIDENCE_STATUS = {
     ServiceRequest: frozenset({"active", "completed", "on-hold", "draft"}),
     Procedure: frozenset({"completed", "in-progress"}),
 }
+MODALITY, TECHNIQUE = f"{MCODE}radiotherapy-modality", f"{MCODE}radiotherapy-technique"
 WITHDRAWN = frozenset({"entered-in-error", "revoked", "cancelled", "stopped"})  # an order that the session takes back
 NOT_AN_ORDER = frozenset({"proposal", "option"})  # request intents that nobody has authorised
 DROPPED_VERIFICATION = frozenset({"refuted", "entered-in-error"})
@@ -58,10 +61,21 @@ class Kept(Generic[R]):
     dated: str
 
 
-def version(of: Kept[Any] | Patient | Medication) -> tuple[str, str]:
+def version(of: Kept[Any] | Patient | Medication | BodyStructure) -> tuple[str, bytes]:
     """Orders two versions of the same resource; the content decides where no update time does."""
     resource = of.resource if isinstance(of, Kept) else of
-    return (resource.meta.lastUpdated or "" if resource.meta else "", repr(resource))
+    return updated(resource), msgspec.json.encode(resource)
+
+
+def updated(resource: Any) -> str:
+    """When a resource was last written, by a string that sorts; empty where the server does not say."""
+    return dates.order(resource.meta.lastUpdated) if resource.meta else ""
+
+
+def resolved(names: Mapping[str, str], reference: str) -> str:
+    """A reference as the chart calls its target: "Type/id", whether it was relative, absolute, versioned or a urn."""
+    plain = reference.partition("/_history/")[0]
+    return names.get(plain) or "/".join(plain.split("/")[-2:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,42 +84,6 @@ class LeftOut:
 
     reason: str
     problem: bool = False
-
-
-class Ours:
-    """The names under which resources may speak of this patient."""
-
-    def __init__(self, patient_id: str, fhir_server: str | None) -> None:
-        self._server = _base(fhir_server) if fhir_server else None
-        self._relative = f"Patient/{patient_id}"
-        self._names = {self._relative, f"urn:uuid:{patient_id}"}
-        self._judged: dict[str, bool] = {}  # a chart names its patient in one or two ways, thousands of times
-
-    def add_name(self, full_url: str | None) -> None:
-        """The fullUrl of the patient's own entry, for references within a Bundle."""
-        if full_url:
-            self._names.add(full_url)
-            self._judged.clear()
-
-    def __contains__(self, reference: str) -> bool:
-        known = self._judged.get(reference)
-        if known is None:
-            known = self._judged[reference] = self._means_patient(reference)
-        return known
-
-    def _means_patient(self, reference: str) -> bool:
-        plain = reference.partition("/_history/")[0]
-        if plain in self._names:
-            return True
-        base, slash, rest = plain.rpartition("/Patient/")
-        if not slash or f"Patient/{rest}" != self._relative:
-            return False
-        return self._server is None or _base(base) == self._server
-
-
-def _base(url: str) -> tuple[str, str, str]:
-    parts = urllib.parse.urlsplit(url)
-    return parts.scheme.lower(), parts.netloc.lower(), parts.path.rstrip("/")
 
 
 def judge(resource: Judged, reference: str, ours: Ours, *, draft: bool) -> Kept[Any] | LeftOut:
@@ -120,8 +98,32 @@ def judge(resource: Judged, reference: str, ours: Ours, *, draft: bool) -> Kept[
         return LeftOut(reason)
     concepts = _concepts(resource)
     if not concepts and not _medicine_elsewhere(resource):
-        return LeftOut("codes outside our value sets")
+        return _diagnosis_as_value(resource) or LeftOut("codes outside our value sets")
     return Kept(reference, resource, concepts, dates.order(_date(resource)))
+
+
+GRAVE = frozenset(
+    {
+        "bone_metastasis",
+        "spinal_metastasis",
+        "bone_marrow_metastasis",
+        "intradural_metastasis",
+        "secondary_cancer",
+        "spinal_cord_compression",
+        "cauda_equina",
+    }
+)
+
+
+def _diagnosis_as_value(resource: Judged) -> LeftOut | None:
+    """An observation of something that we do not know, whose value is a metastasis or a compressed cord.
+
+    What was observed decides whether this is a finding of today, a history, a relative's or a denied one (no profile of
+    mCODE says "current diagnosis" this way). So it never counts as a diagnosis; the reader is told that it is there.
+    """
+    if isinstance(resource, Observation) and concepts_of([resource.valueCodeableConcept]) & GRAVE:
+        return LeftOut("a diagnosis as the value of an observation, not understood", problem=True)
+    return None
 
 
 def _status_excludes(resource: Judged, draft: bool) -> str | None:
@@ -181,7 +183,14 @@ def _concepts(resource: Judged) -> frozenset[str]:
         return found or _assessment(resource) or concepts_of(part.code for part in resource.component or ())
     if isinstance(resource, ServiceRequest):
         return found | concepts_of(resource.reasonCode or ())
-    return found
+    return found | techniques(resource) if isinstance(resource, Procedure) else found
+
+
+def techniques(procedure: Procedure) -> frozenset[str]:
+    """What kind of radiotherapy a course was, where mCODE says it: in an extension beside the general code."""
+    both = extensions.named(procedure.extension, f"{MCODE}radiotherapy-modality-and-technique")
+    parts = (MODALITY, TECHNIQUE)
+    return concepts_of(part.valueCodeableConcept for one in both for part in extensions.named(one.extension, *parts))
 
 
 def _assessment(observation: Observation) -> frozenset[str]:

@@ -11,6 +11,8 @@ from typing import Union, get_args
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
+ABSENT = Raw(b"null")  # Raw takes no union with None
+
 
 class Coding(Struct, gc=False):
     system: str | None = None
@@ -21,6 +23,7 @@ class Coding(Struct, gc=False):
 class CodeableConcept(Struct, gc=False):
     coding: list[Coding] | None = None
     text: str | None = None
+    extension: Raw = ABSENT  # mCODE says side and part of a body site here
 
 
 class Reference(Struct, gc=False):
@@ -71,7 +74,10 @@ class Condition(Resource, tag="Condition"):
     onsetDateTime: str | None = None
     onsetPeriod: Period | None = None
     abatementDateTime: str | None = None
+    abatementPeriod: Period | None = None
     recordedDate: str | None = None
+    category: Raw = ABSENT
+    extension: Raw = ABSENT
 
 
 class Component(Struct, gc=False):
@@ -92,11 +98,14 @@ class Observation(Resource, tag="Observation"):
     issued: str | None = None
     valueQuantity: Quantity | None = None
     valueInteger: int | None = None
+    valueBoolean: bool | None = None
     valueCodeableConcept: CodeableConcept | None = None
     interpretation: list[CodeableConcept] | None = None
     referenceRange: list[ReferenceRange] | None = None
     component: list[Component] | None = None
     bodySite: CodeableConcept | None = None
+    focus: Raw = ABSENT
+    extension: Raw = ABSENT
 
 
 class Series(Struct, gc=False):
@@ -112,6 +121,8 @@ class ImagingStudy(Resource, tag="ImagingStudy"):
     description: str | None = None
     procedureCode: list[CodeableConcept] | None = None
     series: list[Series] | None = None
+    basedOn: Raw = ABSENT
+    procedureReference: Raw = ABSENT
 
 
 class DoseAndRate(Struct, gc=False):
@@ -171,11 +182,23 @@ class Procedure(Resource, tag="Procedure"):
     performedDateTime: str | None = None
     performedPeriod: Period | None = None
     bodySite: list[CodeableConcept] | None = None
+    basedOn: Raw = ABSENT
+    extension: Raw = ABSENT
+    contained: Raw = ABSENT
+
+
+class BodyStructure(Resource, tag="BodyStructure"):
+    """The volume that a course of radiotherapy met (mCODE radiotherapy volume)."""
+
+    patient: Reference | None = None
+    location: CodeableConcept | None = None
+    locationQualifier: list[CodeableConcept] | None = None
+    description: str | None = None
 
 
 class Entry(Struct, gc=False):
     fullUrl: str | None = None
-    resource: Raw = Raw(b"null")  # Raw takes no union with None
+    resource: Raw = ABSENT
 
 
 class Link(Struct, gc=False):
@@ -195,7 +218,7 @@ class RawBundle(Struct, gc=False):
     """The same, for a Bundle with a damaged entry."""
 
     entry: list[Raw] | None = None
-    link: Raw = Raw(b"null")
+    link: Raw = ABSENT
 
 
 class Issue(Struct, gc=False):
@@ -216,6 +239,7 @@ Clinical = Union[  # noqa: UP007 - msgspec reads the union at run time
     Medication,
     ServiceRequest,
     Procedure,
+    BodyStructure,
 ]
 CLINICAL_TYPES = frozenset(kind.__name__ for kind in get_args(Clinical))
 decode = Decoder(Clinical, strict=False).decode

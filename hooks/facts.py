@@ -41,7 +41,11 @@ class Patient:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem, diagnosis or symptom. `concepts` are value-set names; `levels` where in the spine it is sited."""
+    """A problem, diagnosis or symptom. `concepts` are value-set names; `levels` where in the spine it is sited.
+
+    `primary` is the source of the primary cancer that a metastasis is said to come from. `disputed_by` names an entry
+    that says otherwise of the same thing (resolved against active) where the record does not settle it.
+    """
 
     source: str
     concepts: frozenset[str]
@@ -51,7 +55,9 @@ class Finding:
     status: str = "active"  # "active" (also when no status is given) | "past"
     certain: bool = True  # False: unconfirmed, provisional or differential
     levels: frozenset[str] = frozenset()
-    laterality: str | None = None
+    laterality: str | None = None  # "left" | "right" | "bilateral"
+    primary: str | None = None
+    disputed_by: str | None = None
 
     @property
     def when(self) -> When | None:
@@ -129,8 +135,21 @@ class Medication:
 
 
 @dataclass(frozen=True, slots=True)
+class Irradiated:
+    """The total dose that one volume received in a course of radiotherapy; `levels` where it met the spine."""
+
+    dose_cgy: Decimal
+    fractions: int | None = None
+    levels: frozenset[str] = frozenset()  # empty: outside the spine, or the volume is not described
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Procedure:
-    """Something done to the patient: surgery, radiotherapy, augmentation, dental care."""
+    """Something done to the patient: surgery, radiotherapy, augmentation, dental care.
+
+    `levels` are those of the procedure and of its irradiated volumes together.
+    """
 
     source: str
     concepts: frozenset[str]
@@ -138,6 +157,16 @@ class Procedure:
     when: When | None = None
     label: str = ""
     levels: frozenset[str] = frozenset()
+    doses: tuple[Irradiated, ...] = ()  # highest first
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """An idea (a name in hooks.mentions) that uncoded text affirms. No fact: no rule may read it."""
+
+    source: str
+    idea: str
+    when: When | None = None
 
 
 Fact = Finding | Measurement | Assessment | Imaging | Order | Medication | Procedure
@@ -158,6 +187,7 @@ UNITS = {
     "ecog": "ECOG",
     "kps": "KPS",
     "life_expectancy": "months",
+    "radiation_dose": "cGy",
 }
 
 
@@ -183,6 +213,8 @@ class Facts:
     incomplete: tuple[str, ...] = ()
     why_incomplete: Mapping[str, str] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()
+    mentions: tuple[Mention, ...] = ()  # for the closing card alone, where a site has switched text on
+    texts_unread: tuple[str, ...] = ()
 
     def all(self) -> Iterator[Fact]:
         """Every fact, in no meaningful order."""

@@ -16,6 +16,8 @@ SECONDARY = frozenset(
 )
 BONE = frozenset({"bone_metastasis", "spinal_metastasis"})
 HISTORY = "personal_history_of_cancer"
+UNSPECIFIED = "cancer_unspecified"  # "cancer", and no word of which
+BY_STAGE = "metastatic_by_stage"  # M1, or stage IV as a suspicion: spread, and no word of where to
 
 # How a card calls each primary; the value sets carry these names.
 PRIMARY_WORDS = {
@@ -67,7 +69,7 @@ HAEMATOLOGICAL = frozenset(
 
 def any_cancer(facts: Facts) -> tuple[Finding, ...]:
     """Cancer past or current: enough for the red-flag rules (NICE NG234 speaks of "past or current")."""
-    wanted = PRIMARY | SECONDARY | {HISTORY}
+    wanted = PRIMARY | SECONDARY | {HISTORY, UNSPECIFIED, BY_STAGE}
     return tuple(f for f in facts.findings if f.concepts & wanted)
 
 
@@ -79,6 +81,13 @@ def primaries(facts: Facts, *, certain: bool = False) -> tuple[Finding, ...]:
 def primary_sites(facts: Facts) -> frozenset[str]:
     """Names of all primaries on record, active or past: which histology may the metastases have?"""
     return frozenset().union(*(f.concepts & PRIMARY for f in facts.findings))
+
+
+def origins(facts: Facts, metastases: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The primaries that some metastases are said to come from; none unless each of them names one on record."""
+    known = {f.source: f for f in facts.findings if f.concepts & PRIMARY}
+    named = [known.get(f.primary or "") for f in metastases]
+    return () if None in named else tuple(dict.fromkeys(f for f in named if f))
 
 
 def bone_metastases(facts: Facts) -> tuple[Finding, ...]:
@@ -102,11 +111,12 @@ def suspected_spinal_metastases(facts: Facts) -> tuple[Finding, ...]:
 
 
 def name(facts: Facts) -> str:
-    """The patient's cancer in two or three words, for a summary."""
-    active = list(primaries(facts)) or [f for f in facts.findings if f.concepts & PRIMARY]
+    """The patient's cancer in two or three words, for a summary: the one that the bone metastases come from first."""
+    recorded = [f for f in facts.findings if f.concepts & PRIMARY]
+    active = [*origins(facts, bone_metastases(facts)), *primaries(facts), *recorded]
     if active:
         site = next(s for s in PRIMARY_WORDS if s in active[0].concepts)
         return PRIMARY_WORDS[site] if active[0].status == "active" else f"past {PRIMARY_WORDS[site]}"
-    if any(f.concepts & SECONDARY for f in facts.findings):
+    if any(f.concepts & SECONDARY or (BY_STAGE in f.concepts and f.certain) for f in facts.findings):
         return "metastatic cancer"
-    return "past cancer"
+    return "cancer" if facts.finding(UNSPECIFIED, BY_STAGE) else "past cancer"

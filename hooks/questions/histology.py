@@ -62,8 +62,13 @@ TABLE = read(tomllib.loads((resources.files("hooks.questions") / "histology.toml
 
 
 def radiosensitivity(facts: Facts) -> Radiosensitivity:
-    """The class of the primary on record, past ones included. Primaries of different class leave it open."""
-    primaries = tuple(f for f in facts.findings if f.certain and f.concepts & cancer.PRIMARY - {"primary_unknown"})
+    """The class of the primary on record, past ones included. Primaries of different class leave it open.
+
+    Where every bone metastasis names the primary that it comes from, the others do not matter.
+    """
+    recorded = tuple(f for f in facts.findings if f.certain and f.concepts & cancer.PRIMARY - {"primary_unknown"})
+    named = tuple(f for f in cancer.origins(facts, cancer.bone_metastases(facts)) if f in recorded)
+    primaries = named or recorded
     if not primaries:
         return Radiosensitivity(None, (), "the primary tumour")
     tumours = [_tumour(f) for f in primaries]
@@ -74,13 +79,15 @@ def radiosensitivity(facts: Facts) -> Radiosensitivity:
 
 
 def _tumour(finding: Finding) -> Tumour | None:
-    """The most telling entry: the type of a lung cancer before its site."""
+    """The most telling entry: the type of a lung cancer before its site. Two types at once tell none."""
+    if finding.concepts >= LUNG_TYPES:
+        return None
     known = sorted(finding.concepts & TABLE.keys(), key=lambda c: c not in LUNG_TYPES)
     return TABLE[known[0]] if known else None
 
 
 def _missing(primaries: tuple[Finding, ...], kinds: set[str]) -> str:
-    lung = any("primary_lung" in f.concepts and not f.concepts & LUNG_TYPES for f in primaries)
+    lung = any("primary_lung" in f.concepts and len(f.concepts & LUNG_TYPES) != 1 for f in primaries)
     if lung and len(primaries) == 1:
         return "histology of the lung cancer: small-cell or not"
     if len(kinds) > 1:

@@ -46,3 +46,14 @@ def words(procedures: tuple[Procedure, ...]) -> str:
     first = procedures[0]
     what = "spine surgery" if first.concepts & set(SURGERY) else "radiotherapy"
     return f"{what} of {first.when.text if first.when else 'an unknown date'}"
+
+
+def dose_words(procedure: Procedure) -> str:
+    """What a course gave to the spine; the highest dose where no volume is known to lie in it; empty if not known."""
+    in_spine = [one for one in procedure.doses if one.levels]
+    if not procedure.doses:
+        return ""
+    first = (in_spine or procedure.doses)[0]
+    place = ", ".join(sorted(first.levels)) if first.levels else "volume not stated as spine"
+    fractions = f" in {first.fractions} fractions" if first.fractions else ""
+    return f"{(first.dose_cgy / 100).normalize():f} Gy{fractions} ({place})"

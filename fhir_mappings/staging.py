@@ -1,0 +1,55 @@
+"""Observations that tell of spread: M category, stage group, history of metastatic cancer (mCODE)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fhir_mappings import dates, relevance
+from fhir_mappings.chart import Chart
+from fhir_mappings.relevance import Kept
+from fhir_mappings.resources import Observation
+from hooks.facts import Finding
+
+BY_STAGE = "metastatic_by_stage"
+HISTORY = "history_of_metastatic_cancer"
+CODES = ("distant_metastasis_category", "stage_group")
+METASTASIS, STAGE_FOUR = "distant_metastasis_present", "stage_four"
+
+
+def read(chart: Chart) -> tuple[Finding, ...]:
+    """Findings from staging, newest first.
+
+    M1 is a metastasis at a site not stated: never one of bone or spine. Stage IV alone is only a suspicion of it, since
+    it is also given for large local tumours (kidney, head and neck) and for nodes (prostate IVA). M0 and lower stages
+    are no findings: they describe the day of staging and must not reassure later. Stage in Condition.stage is a copy
+    of these observations (mCODE) and is not read.
+    """
+    return tuple(found for kept in chart.of(Observation) for found in _of(kept))
+
+
+def _of(kept: Kept[Observation]) -> Iterator[Finding]:
+    if HISTORY in kept.concepts:
+        yield from _history(kept)
+    elif kept.concepts & set(CODES):
+        values = relevance.concepts_of([kept.resource.valueCodeableConcept])
+        if values & {METASTASIS, STAGE_FOUR}:
+            yield Finding(
+                kept.reference,
+                frozenset({BY_STAGE}),
+                relevance.label(kept.resource.valueCodeableConcept),
+                recorded=dates.when(relevance.effective(kept.resource)),
+                certain=METASTASIS in values,
+            )
+
+
+def _history(kept: Kept[Observation]) -> Iterator[Finding]:
+    """Past, never current. A value of "false" says that there was none; other values are not understood."""
+    observation = kept.resource
+    if observation.valueBoolean is not False and observation.valueCodeableConcept is None:
+        yield Finding(
+            kept.reference,
+            kept.concepts,
+            relevance.label(observation.code),
+            recorded=dates.when(relevance.effective(observation)),
+            status="past",
+        )
