@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 
 from hooks.facts import When
 
+DAY = len("2026-11-24")
 UTC_SECONDS = len("2026-11-24T08:00:00Z")  # how most servers write an instant
 _PATTERN = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T.*)?)?)?", re.ASCII)
 
@@ -40,12 +41,22 @@ def order(text: str | None) -> str:
     """
     if not text or when(text) is None:
         return ""
-    if len(text) <= 10:
+    if len(text) <= DAY:
         return text
     if len(text) == UTC_SECONDS and text.endswith("Z"):
         return f"{text[:-1]}.000000"
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        return text[:10]
+        return text[:DAY]
     return (instant.astimezone(UTC) if instant.tzinfo else instant).strftime("%Y-%m-%dT%H:%M:%S.%f")
+
+
+def clock(text: str | None) -> datetime | None:
+    """The moment, with its zone if it has one; None for a mere day. With and without a zone cannot be compared."""
+    if not text or len(text) <= DAY or when(text) is None:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from fhir_mappings import codes, dates, findings, relevance, units
+from fhir_mappings import codes, dates, extensions, findings, relevance, same_day, units
 from fhir_mappings.chart import Chart, Refused
+from fhir_mappings.extensions import CORE
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import CodeableConcept, Component, Observation, Quantity, ReferenceRange
+from fhir_mappings.same_day import Dated
 from hooks.facts import Assessment, Measurement
 
 MEASUREMENTS = {
@@ -39,24 +41,44 @@ PREGNANCY_ANSWERS = {
     "not_pregnant": "negative",
     "pregnancy_answer_negative": "negative",
 }
+REPLACES = f"{CORE}observation-replaces"
 TRENDS = {"disease_improved": "improved", "disease_stable": "stable", "disease_worsened": "worsened"}
 
 
 def read(chart: Chart) -> tuple[tuple[Measurement, ...], tuple[Assessment, ...], tuple[Refused, ...]]:
-    """Measurements and assessments, newest first, and what was refused with its reason."""
-    measured: list[Measurement] = []
-    assessed: list[Assessment] = []
+    """Measurements and assessments, newest first, and what was refused with its reason.
+
+    Only final, amended and corrected results are in a chart, of one id the newest version alone. A correction sent as a
+    result of its own replaces the one that it names.
+    """
+    measured: list[Dated[Measurement]] = []
+    assessed: list[Dated[Assessment]] = []
     refused: list[Refused] = []
+    replaced = _replaced(chart)
     for kept in chart.of(Observation):
+        if kept.reference in replaced:
+            continue
         observation = kept.resource
+        written = relevance.effective(observation)
         for found in (*_measure(kept, observation), *_assess(kept, observation)):
             if isinstance(found, Measurement):
-                measured.append(found)
+                measured.append(Dated(written, found))
             elif isinstance(found, Assessment):
-                assessed.append(found)
+                assessed.append(Dated(written, found))
             else:
                 refused.append(found)
-    return tuple(measured), tuple(assessed), tuple(refused)
+    return same_day.measurements(measured), same_day.assessments(assessed), tuple(refused)
+
+
+def _replaced(chart: Chart) -> frozenset[str]:
+    """Results that another result says it replaces (FHIR R4 core extension observation-replaces)."""
+    named = (
+        one.valueReference.reference
+        for kept in chart.of(Observation)
+        for one in extensions.named(kept.resource.extension, REPLACES)
+        if one.valueReference and one.valueReference.reference
+    )
+    return frozenset(relevance.resolved(chart.names, reference) for reference in named)
 
 
 def _measure(kept: Kept[Observation], observation: Observation) -> Iterator[Measurement | Refused]:
@@ -104,8 +126,16 @@ def _one(
         value,
         dates.when(relevance.effective(observation)),
         *limits,
-        label=relevance.label(valued.code),
+        label=_labelled(valued),
     )
+
+
+def _labelled(valued: Observation | Component) -> str:
+    """The record's words; a bound that counts as its number is said with them."""
+    label, quantity = relevance.label(valued.code), valued.valueQuantity
+    if quantity is None or not quantity.comparator:
+        return label
+    return f"reported as {quantity.comparator} {quantity.value:g} {quantity.unit or quantity.code or ''}".rstrip()
 
 
 def _value(name: str, valued: Observation | Component, interpretation: list[CodeableConcept] | None) -> Decimal | None:

@@ -59,9 +59,25 @@ def unit(name: str, quantity: Quantity) -> str | None:
     return written if written in table else SPELLINGS.get(written) if SPELLINGS.get(written) in table else None
 
 
+# A bound ("> 60", "< 0.2") counts as the number itself only where the number is then the worst that the true value can
+# be for every rule that reads it: a clearance above 60 is judged as 60, a creatinine below 0.2 as 0.2, a life
+# expectancy above 6 months as 6. Not vitamin D "< 30", which may be 4; not calcium, which is harmful on either side;
+# not alkaline phosphatase, where a high reading asks for a scan and a low one speaks against it.
+SAFE_BOUNDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "creatinine": ("<", "<="),
+        "creatinine_clearance": (">", ">="),
+        "vitamin_d": (">", ">="),
+        "life_expectancy": (">", ">="),
+    }
+)
+
+
 def convert(name: str, quantity: Quantity | None) -> Decimal | None:
-    """The value in the unit of the rules; None for no value, a comparator, or a unit that is not understood."""
-    if quantity is None or quantity.value is None or quantity.comparator:
+    """The value in the unit of the rules; None for no value, an unsafe bound, or a unit that is not understood."""
+    if quantity is None or quantity.value is None:
+        return None
+    if quantity.comparator and quantity.comparator not in SAFE_BOUNDS.get(name, ()):
         return None
     found = unit(name, quantity)
     # repr gives the digits that were sent, where the float would add its own

@@ -1,0 +1,129 @@
+"""Two results of one name on one day: the later one comes first where both times are known, else the more cautious.
+
+"More cautious" is the value on which a rule warns or holds back, so that an order that nobody recorded never reassures.
+The fact that comes first says that it is one of several; the others stay on record behind it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from itertools import groupby
+from typing import Generic, TypeVar
+
+from fhir_mappings import dates
+from hooks.facts import Assessment, Measurement
+
+F = TypeVar("F", Measurement, Assessment)
+
+# +1: the higher value is the cautious one, -1: the lower. What is not listed (calcium, albumin) warns on both sides:
+# the value further outside the laboratory's own limits comes first, else the lower.
+CAUTION = {
+    "creatinine": 1,
+    "alp": 1,
+    "pain_score": 1,
+    "ecog": 1,
+    "creatinine_clearance": -1,
+    "vitamin_d": -1,
+    "body_weight": -1,  # clearance falls with it
+    "body_height": -1,
+    "kps": -1,
+    "life_expectancy": -1,
+}
+# Graded answers from the most cautious down; of the numbered scores the one that stands for the worse state.
+ORDER = {
+    "pregnancy": ("positive", "negative"),
+    "disease_status": ("worsened", "stable", "improved"),
+    "escc": ("escc-3", "escc-2", "escc-1c", "escc-1b", "escc-1a", "escc-0"),
+    "frankel": tuple(f"frankel-{letter}" for letter in "abcde"),
+    "ais": tuple(f"ais-{letter}" for letter in "abcde"),
+}
+HIGHER_IS_WORSE = frozenset({"sins", "tomita", "katagiri"})
+
+
+@dataclass(frozen=True, slots=True)
+class Dated(Generic[F]):
+    """A fact with the date as it was written; facts come newest first."""
+
+    written: str | None
+    fact: F
+
+
+def measurements(found: Sequence[Dated[Measurement]]) -> tuple[Measurement, ...]:
+    return _settle(found, lambda m: (m.name, _day(m)), _measured, lambda m: m.value)
+
+
+def assessments(found: Sequence[Dated[Assessment]]) -> tuple[Assessment, ...]:
+    return _settle(found, lambda a: (a.name, a.level, _day(a)), _assessed, lambda a: (a.value, a.items))
+
+
+def _day(fact: Measurement | Assessment) -> tuple[date, date] | None:
+    return (fact.when.earliest, fact.when.latest) if fact.when else None
+
+
+def _settle(
+    found: Sequence[Dated[F]],
+    group: Callable[[F], object],
+    caution: Callable[[F], tuple[object, ...]],
+    value: Callable[[F], object],
+) -> tuple[F, ...]:
+    """The facts in their order, but each group of one name and day in the order that this module gives it."""
+    places: dict[object, list[int]] = defaultdict(list)
+    for place, one in enumerate(found):
+        places[group(one.fact)].append(place)
+    settled = [one.fact for one in found]
+    for where in places.values():
+        if len(where) > 1:
+            for place, fact in zip(where, _order([found[i] for i in where], caution, value), strict=True):
+                settled[place] = fact
+    return tuple(settled)
+
+
+def _order(
+    group: Sequence[Dated[F]], caution: Callable[[F], tuple[object, ...]], value: Callable[[F], object]
+) -> list[F]:
+    """By the clock, latest first, and what the clock cannot tell apart by caution, with a remark on the first."""
+    clock = [dates.clock(one.written) for one in group]
+    zones = {moment.tzinfo is None for moment in clock if moment}
+    told = None not in clock and len(zones) == 1
+    stamped = sorted(zip(clock, group, strict=True), key=lambda pair: pair[0], reverse=True) if told else []  # type: ignore[arg-type,return-value]
+    ties = (
+        [[one for _, one in same] for _, same in groupby(stamped, key=lambda pair: pair[0])] if told else [list(group)]
+    )
+    ordered: list[F] = []
+    for tie in ties:
+        facts = sorted((one.fact for one in tie), key=lambda f: (caution(f), f.source))
+        several = len({value(f) for f in facts})
+        if several > 1:
+            remark = f"one of {several} different values of that time"
+            facts[0] = replace(facts[0], label=f"{facts[0].label[:40]}; {remark}" if facts[0].label else remark)
+        ordered += facts
+    return ordered
+
+
+def _measured(measurement: Measurement) -> tuple[object, ...]:
+    sign = CAUTION.get(measurement.name)
+    if sign:
+        return (-sign * measurement.value,)
+    return (-_outside(measurement), measurement.value)
+
+
+def _outside(measurement: Measurement) -> Decimal:
+    """How far outside its own limits, as a share of the limit; 0 within them, or where none are stated."""
+    low, high, value = measurement.low, measurement.high, measurement.value
+    if low and value < low:
+        return (low - value) / low
+    return (value - high) / high if high and value > high else Decimal(0)
+
+
+def _assessed(assessment: Assessment) -> tuple[object, ...]:
+    name, value = assessment.name, assessment.value
+    if name in ORDER and value in ORDER[name]:
+        return (ORDER[name].index(value),)
+    number = assessment.number
+    if number is None:
+        return (0,)  # items without a total: left to the reference
+    return (-number if name in HIGHER_IS_WORSE else number,)
