@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import replace
 from typing import Any
 
@@ -127,24 +127,27 @@ def _once(chart: Chart, found: Iterable[Imaging]) -> list[Imaging]:
     both are kept: a study's series often name one body part where the procedure's code says "whole spine".
     """
     links = dict(_links(chart))
-    kept: list[Imaging] = []
+    kept: list[tuple[Imaging, frozenset[str]]] = []  # each with all that its records come from
     for one in sorted(found, key=lambda i: (RANK.index(i.source.partition("/")[0]), i.source, i.modality)):
-        twin = next((place for place, other in enumerate(kept) if _same_examination(one, other, links)), None)
+        twin = next((place for place, (other, named) in enumerate(kept) if _same(one, other, named)), None)
+        origins = links.get(one.source, frozenset())
         if twin is None:
-            kept.append(one)
+            kept.append((one, origins))
         else:
-            kept[twin] = replace(kept[twin], regions=kept[twin].regions | one.regions)
-    return kept
+            other, named = kept[twin]
+            kept[twin] = replace(other, regions=other.regions | one.regions), named | origins
+    return [one for one, _ in kept]
 
 
-def _same_examination(one: Imaging, other: Imaging, links: Mapping[str, frozenset[str]]) -> bool:
+def _same(one: Imaging, other: Imaging, named: frozenset[str]) -> bool:
+    """Is it the examination of `other`, whose records say that they come from those `named`?"""
     if one.modality != other.modality or one.source == other.source:
         return False
-    if one.source in links.get(other.source, frozenset()):
+    if one.source in named:
         return True
     same_day = one.when is not None and one.when == other.when and one.when.earliest == one.when.latest
     other_kind = one.source.partition("/")[0] != other.source.partition("/")[0]
-    return same_day and other_kind and (one.regions <= other.regions or other.regions <= one.regions)
+    return same_day and other_kind and (_covers(one.regions, other.regions) or _covers(other.regions, one.regions))
 
 
 def _links(chart: Chart) -> Iterator[tuple[str, frozenset[str]]]:
@@ -176,6 +179,6 @@ def fulfilled(chart: Chart) -> frozenset[str]:
     return frozenset(order for order, regions in asked.items() if regions and _covers(shown[order], regions))
 
 
-def _covers(shown: set[str], asked: set[str]) -> bool:
+def _covers(shown: Set[str], asked: Set[str]) -> bool:
     whole = "whole" in shown or shown >= {"cervical", "thoracic", "lumbar"}
     return whole or asked <= shown
