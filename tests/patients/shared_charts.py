@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from fhir_mappings.answers import Answer, understand
 from fhir_mappings.patient_view import PREFETCH
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -35,6 +36,11 @@ class SharedChart:
 def all_charts() -> list[SharedChart]:
     """Every patient of every folder; the empty list when the data is not there."""
     return [chart for folder in sorted(DATA.glob("*")) if folder.is_dir() for chart in _folder(folder)]
+
+
+def answers_of(chart: SharedChart) -> dict[str, Answer]:
+    """The prefetch of a chart as the service understands it."""
+    return {key: understand(json.dumps(value).encode()) for key, value in chart.request["prefetch"].items()}
 
 
 def _folder(folder: Path) -> Iterator[SharedChart]:
