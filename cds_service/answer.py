@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
@@ -12,8 +12,9 @@ from cds_service.errors import HookRequestError, NeededDataMissing
 from cds_service.hook_request import HookRequest
 from cds_service.services import CdsService
 from cds_service.tenants import Tenant
-from fhir_mappings import chart, proposed_orders
+from fhir_mappings import chart, proposed_orders, text_mentions
 from fhir_mappings.answers import Answer, Unavailable, understand
+from fhir_mappings.idea_search import IdeaSearch
 from fhir_mappings.local_codes import NONE, LocalCodes
 from hooks import cards
 from hooks.outcomes import Decision
@@ -41,20 +42,25 @@ def answer(
     as_of: date,
     body: bytes,
     local: LocalCodes = NONE,
+    search: IdeaSearch | None = None,
 ) -> Answered:
     """Reads the chart, asks every rule, builds the cards. Raises NeededDataMissing without patient or conditions.
 
     `body` seeds the cards' identifiers: the same body on the same day gives the same bytes. `local` says what the
-    site's own codes mean.
+    site's own codes mean. `search` is there where the site has switched text on; it alone reads the texts of reports.
     """
     drafts = None if request.draft_orders is None else understand(request.draft_orders)
     if isinstance(drafts, Unavailable):
         raise HookRequestError("context.draftOrders", "context.draftOrders must be a Bundle that can be read.")
-    record = chart.read(answers, request.patient_id, request.fhir_server, drafts, request.selections, local)
+    coded = {key: one for key, one in answers.items() if search is None or key != text_mentions.REPORTS}
+    record = chart.read(coded, request.patient_id, request.fhir_server, drafts, request.selections, local)
     lacking = record.needed_but_missing()
     if lacking:
         raise NeededDataMissing(lacking)
     facts = service.facts(record, as_of)
+    if search is not None:
+        texts = text_mentions.read(answers, request.patient_id, request.fhir_server, as_of, search, local)
+        facts = replace(facts, mentions=texts.mentions, texts_unread=texts.unread)
     # All rules are asked together; what a switched-off one says goes no further than this line.
     decisions = tuple(one for one in service.decide(facts) if tenant.mode(one.rule) != "off")
     shown = [one for one in decisions if tenant.mode(one.rule) == "live"]
@@ -63,7 +69,7 @@ def answer(
         cards=cards.build(shown, facts, to_fhir, client(tenant, public_base_url), hashlib.sha256(body).digest()),
         decisions=decisions,
         shadow=tuple(one.rule for one in decisions if tenant.mode(one.rule) == "shadow"),
-        unavailable={key: source.reason for key, source in record.sources.items() if source.state == "unavailable"},
+        unavailable={key: one.reason for key, one in answers.items() if isinstance(one, Unavailable)},
     )
 
 

@@ -14,7 +14,7 @@ from flask import Flask, Response, g
 from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
-from cds_service import audit, config, examples, fhir_client, security, services, site_codes
+from cds_service import audit, config, examples, fhir_client, security, services, site_codes, site_texts
 from cds_service.answer import answer
 from cds_service.config import Settings
 from cds_service.errors import NotTrusted, ServiceError, operation_outcome
@@ -40,7 +40,8 @@ def create_app(settings: Settings) -> Flask:
         security.trust(settings.tenant),
         fhir_client.connect(),
         local,
-        services.for_site(local),
+        services.for_site(local, settings.tenant.text.mentions),
+        site_texts.read(settings.tenant),
     )
     for urls in (hook_urls, status_urls, pages, fhir_urls):
         app.register_blueprint(urls)

@@ -25,6 +25,7 @@ from cds_service import (
     security,
     services,
     site_codes,
+    site_texts,
 )
 from cds_service.answer import Answered, answer
 from cds_service.config import PREFIX
@@ -100,6 +101,7 @@ def _serve(parsed: argparse.Namespace) -> None:
     environment = {f"{PREFIX}{name}": value for name, value in options.items() if value is not None}
     settings = config.from_environment({**os.environ, **environment})
     site_codes.read(settings.tenant)
+    site_texts.check(settings.tenant)
     security.trust(settings.tenant)  # the key files are read here, so that a bad one stops start-up with one line
     knowledge.catalogue()
     serve(settings, environment, example=parsed.example)
@@ -128,10 +130,11 @@ def evaluate(body: bytes, tenant: Tenant, as_of: date) -> Answered:
     if service is None:  # an unusable body is refused by the first service, with the reason
         service = services.SERVICES[0]
     request = parse(body, service)
-    local = site_codes.read(tenant)
-    answers = fhir_client.complete(request, service.prefetch)
+    local, search = site_codes.read(tenant), site_texts.read(tenant)
+    asked = services.for_site(local, tenant.text.mentions)[service.id].prefetch
+    answers = fhir_client.complete(request, asked)
     base = tenant.tenant.public_base_url or f"http://127.0.0.1:{config.DEFAULTS['PORT']}"
-    return answer(service, request, answers, tenant, base, as_of, body, local)
+    return answer(service, request, answers, tenant, base, as_of, body, local, search)
 
 
 def _as_dict(answered: Answered) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from cds_service.hook_request import parse
 from cds_service.security import Trust
 from cds_service.services import CdsService
 from cds_service.tenants import Tenant
+from fhir_mappings.idea_search import IdeaSearch
 from fhir_mappings.local_codes import LocalCodes
 from hooks.knowledge import Knowledge
 
@@ -38,6 +39,7 @@ class Service:
     connections: Connections
     local: LocalCodes  # what the site's own codes mean
     services: Mapping[str, CdsService]
+    search: IdeaSearch | None  # of uncoded text, where the site has switched it on
 
 
 def running(app: Flask) -> Service:
@@ -97,7 +99,15 @@ def call(service_id: str) -> Response:
     answers = fhir_client.complete(hook_request, service.prefetch, access, here().connections)
     try:
         answered = answer(
-            service, hook_request, answers, settings.tenant, settings.public_base_url, date.today(), raw, here().local
+            service,
+            hook_request,
+            answers,
+            settings.tenant,
+            settings.public_base_url,
+            date.today(),
+            raw,
+            here().local,
+            here().search,
         )
     except NeededDataMissing as error:
         g.audit.unavailable = dict(error.lacking)

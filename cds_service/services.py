@@ -8,6 +8,7 @@ from datetime import date
 
 from fhir_mappings import order_select as order_mapping
 from fhir_mappings import patient_view as patient_mapping
+from fhir_mappings import text_mentions
 from fhir_mappings.chart import Chart
 from fhir_mappings.local_codes import LocalCodes
 from fhir_mappings.prefetch import templates
@@ -94,9 +95,10 @@ SERVICES: tuple[CdsService, ...] = (
 )
 
 
-def for_site(local: LocalCodes) -> dict[str, CdsService]:
-    """THE TABLE by id for a site with these codes of its own, which the searches then ask for too."""
-    return {service.id: replace(service, prefetch=templates(local)) for service in SERVICES}
+def for_site(local: LocalCodes, texts: bool = False) -> dict[str, CdsService]:
+    """THE TABLE by id for a site with these codes of its own, which the searches then ask for too; and with texts."""
+    asked = {**templates(local), **(text_mentions.PREFETCH if texts else {})}
+    return {service.id: replace(service, prefetch=asked) for service in SERVICES}
 
 
 BY_ID: Mapping[str, CdsService] = {service.id: service for service in SERVICES}

@@ -107,6 +107,12 @@ class Codes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     concept_maps: list[str] = []
 
 
+class Texts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[text]: whether uncoded problems and impressions are searched for what to code. Needs the extra `text`."""
+
+    mentions: bool = False
+
+
 class Cors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[cors]: the browser origins that may call."""
 
@@ -124,6 +130,7 @@ class Tenant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rules: dict[str, RuleMode] = {}
     sign_off: list[SignOff] = []
     codes: Codes = msgspec.field(default_factory=Codes)
+    text: Texts = msgspec.field(default_factory=Texts)
     cors: Cors = msgspec.field(default_factory=Cors)
     folder: str = ""  # where the file lies, for the key files that it names; never read from the file itself
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from hooks import closing_card, knowledge
+from hooks import closing_card, knowledge, mentions
 from hooks.card_text import describe, section, shorten
 from hooks.facts import Facts
 from hooks.knowledge import Knowledge
@@ -55,12 +55,14 @@ def build(decisions: Iterable[Decision], facts: Facts, to_fhir: ToFhir, client: 
         Spoken(knowledge.load(d.rule), d.version, d.outcome) for d in decisions if isinstance(d.outcome, Recommend)
     )
     room = client.max_cards
-    closing = closing_card.build(decisions, facts, groups)
+    closing, mentioned = closing_card.build(decisions, facts, groups), mentions.lines(facts)
     if len(groups) + (closing is not None) > room:
         shown, cut = groups[: max(room - 1, 1)], groups[max(room - 1, 1) :]
-        closing = closing_card.build(decisions, facts, shown, cut)
+        closing = closing_card.build(decisions, facts, shown, cut, mentioned)
     else:
         shown = groups
+        if mentioned and (closing or len(groups) < room):  # a mention never takes the place of a card
+            closing = closing_card.build(decisions, facts, groups, mentioned=mentioned)
     offered: set[str] = set()  # an order that one card offers is not offered again on a later one
     cards = [_card(group, facts, to_fhir, client, offered) for group in shown]
     cards += [closing] if closing else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hooks import knowledge, scope
+from hooks import knowledge, mentions, scope
 from hooks.card_text import escape, section
 from hooks.facts import Facts
 from hooks.outcomes import CannotTell, Decision, Failed
@@ -24,6 +24,7 @@ def build(
     facts: Facts,
     shown: Sequence[Sequence[Spoken]],
     cut: Sequence[Sequence[Spoken]] = (),
+    mentioned: Sequence[str] = (),
 ) -> dict[str, object] | None:
     """The card, without uuid; None when everything that matters could be assessed and shown."""
     said = {line for group in shown for one in group for line in one.outcome.missing}
@@ -36,7 +37,7 @@ def build(
     omitted = [one for group in cut for one in group]
     if child:
         asked, unknown, omitted = [], [], []
-    if not (failed or asked or child or unknown or omitted):
+    if not (failed or asked or child or unknown or omitted or mentioned):
         return None
     lines = [f"{_title(d)}: {'; '.join(d.outcome.missing)}" for d in asked if isinstance(d.outcome, CannotTell)]
     detail = [
@@ -45,10 +46,11 @@ def build(
         section("Failed on our side, not assessed", (_title(d) for d in failed)),
         section("Data that did not reach this service", unknown),
         section("Not shown for lack of room", (one.outcome.says.summary for one in omitted)),
+        section(mentions.TITLE, mentioned),
         "This is no all-clear: what is not recorded is not known.",
     ]
     card: dict[str, object] = {
-        "summary": _summary(len(failed), len(asked), bool(unknown), len(omitted), child),
+        "summary": _summary(len(failed), len(asked), bool(unknown), len(omitted), child, bool(mentioned)),
         "indicator": "warning" if failed else "info",
         "detail": "\n\n".join(part for part in detail if part),
         "source": {"label": LABEL, "topic": TOPIC},
@@ -81,7 +83,7 @@ def _conditions_in_doubt(facts: Facts) -> bool:
     return not facts.knows("conditions") or any(entry.startswith("Condition") for entry in facts.unreadable)
 
 
-def _summary(failed: int, asked: int, unknown: bool, cut: int, child: bool) -> str:
+def _summary(failed: int, asked: int, unknown: bool, cut: int, child: bool, mentioned: bool) -> str:
     if child:
         return "Not assessed: spine metastasis rules are for adults, the patient is under 18"
     reasons = []
@@ -93,6 +95,8 @@ def _summary(failed: int, asked: int, unknown: bool, cut: int, child: bool) -> s
         reasons.append("some data did not arrive")
     if cut:
         reasons.append(f"{cut} more not shown")
+    if mentioned:
+        reasons.append("text without codes to review")
     return "Not assessed (spine metastasis): " + ", ".join(reasons)
 
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("hooks", "fhir_mappings", "cds_service")
 MAY_IMPORT = {
     "hooks": {"hooks"},
-    "fhir_mappings": {"fhir_mappings", "hooks", "fhir", "msgspec", "pydantic"},
+    "fhir_mappings": {"fhir_mappings", "hooks", "fhir", "msgspec", "pydantic", "medspacy", "spacy"},
     "cds_service": {
         "cds_service",
         "fhir_mappings",
@@ -79,6 +79,39 @@ def test_what_decides_cannot_reach_out(path: Path) -> None:
     """No network, processes, threads or randomness; the standard library holds these too."""
     reaching = r"(socket|http|urllib\.request|subprocess|threading|asyncio|random|secrets|os|time)(\..*)?"
     assert [name for name in imported(path) if re.fullmatch(reaching, name)] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_text_search_is_loaded_only_where_it_is_switched_on(path: Path) -> None:
+    """spaCy and medspaCy are an extra: one module names them, within functions."""
+    libraries = {"medspacy", "spacy"}
+    found = {name.partition(".")[0] for name in imported(path)} & libraries
+    at_import = {
+        name.partition(".")[0]
+        for node in tree(path).body
+        for name in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [one.name for one in node.names]
+            if isinstance(node, ast.Import)
+            else []
+        )
+    }
+    assert found == (libraries if path == Path("fhir_mappings/idea_search.py") else set())
+    assert not at_import & libraries
+
+
+@pytest.mark.parametrize("path", [path for path in PURE if path.parts[0] == "hooks"], ids=str)
+def test_no_rule_reads_uncoded_text(path: Path) -> None:
+    """A mention may ask for a look on the closing card; it fires nothing and clears nothing."""
+    may = {Path("hooks/mentions.py"), Path("hooks/facts.py")}
+    read = [
+        node.lineno
+        for node in ast.walk(tree(path))
+        if (isinstance(node, ast.Attribute) and node.attr in ("mentions", "texts_unread"))
+        or (isinstance(node, ast.Constant) and node.value in ("mentions", "texts_unread"))
+    ]
+    assert path in may or read == []
 
 
 @pytest.mark.parametrize("path", PURE, ids=str)
