@@ -182,7 +182,8 @@ def gaps(examined: Examined) -> list[str]:
     """What would narrow the advice at this site, each as a line."""
     told = examined.capabilities.problem
     statement = [f"CapabilityStatement: {told}"] if told else []
-    return [*statement, *_query_gaps(examined), *_content_gaps(examined.census)]
+    lacking = [f"{reason}: nothing can be said of {n} patients" for reason, n in examined.unusable.most_common()]
+    return [*statement, *lacking, *_query_gaps(examined), *_content_gaps(examined.census)]
 
 
 def _query_gaps(examined: Examined) -> Iterable[str]:

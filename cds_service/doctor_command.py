@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from cds_service import doctor, doctor_report, fhir_client, site_codes
+from cds_service.hook_request import FHIR_ID
 from cds_service.tenants import SettingsError, load_tenant
 
 TOKEN_VARIABLE = "FHIR_ACCESS_TOKEN"  # noqa: S105 - a name; not SPINE_CDS_*, which are the server's settings
@@ -50,6 +51,8 @@ def run(parsed: argparse.Namespace) -> int:
         raise SettingsError(f"--patients must be a whole number from 1 to {MOST_PATIENTS}")
     if not 0 < parsed.timeout <= MOST_SECONDS:
         raise SettingsError(f"--timeout must be more than 0 and at most {MOST_SECONDS:g} seconds")
+    if not all(FHIR_ID.fullmatch(patient_id) for patient_id in parsed.patient):
+        raise SettingsError("--patient must be the id of a FHIR resource")
     token = parsed.token or os.environ.get(TOKEN_VARIABLE) or None
     if token and not (token.isascii() and token.isprintable() and " " not in token):
         raise SettingsError("the token holds something that no HTTP header may hold")

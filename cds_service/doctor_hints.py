@@ -14,7 +14,7 @@ from fhir_mappings.results import MEASUREMENTS, PREGNANCY_TEST, PSYCHOSOCIAL
 WORD = re.compile(r"[^\W\d_]{3,}")
 # LOINC says how and in what was measured, SNOMED CT which kind of thing it is; both are alike for unlike things.
 FURNITURE = re.compile(r"\[[^\]]*\]|\([^)]*\)|\b(in|by)\s.*$", re.IGNORECASE)
-SAYS_NOTHING = frozenset({"and", "the", "with", "for", "unspecified", "serum", "plasma", "blood", "level"})
+SAYS_NOTHING = frozenset({"and", "the", "with", "for", "nos", "unspecified", "serum", "plasma", "blood", "level"})
 ALIKE = 0.7  # the mean of difflib's ratio of letters and of the share of words, 0 to 1; below it hints were of no use
 LETTERS = 0.5  # of difflib's ratio: how near a label must be to be looked at
 CANDIDATES = 5

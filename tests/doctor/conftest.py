@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-import fhir_stub
 import pytest
-from fhir_stub import FhirServer
 
 from cds_service.cli import main
 from cds_service.doctor_command import TOKEN_VARIABLE
-from doctor import charts, real_server
-from doctor.real_server import TOKEN, RealServer
+from tests import fhir_stub
+from tests.doctor import charts, real_server
+from tests.doctor.real_server import TOKEN, RealServer
+from tests.fhir_stub import FhirServer
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-import fhir_stub
 import pytest
-from fhir_stub import FhirServer, Reply, reply, searchset
 
-from doctor.charts import MARK, Person, whole
-from doctor.conftest import Doctor
 from fhir_mappings.patient_view import PREFETCH
+from tests import fhir_stub
+from tests.doctor.charts import MARK, Person, whole
+from tests.doctor.conftest import Doctor
+from tests.fhir_stub import FhirServer, Reply, reply, searchset
 
 KINDS = sorted({query.partition("?")[0].partition("/")[0] for query in PREFETCH.values()})
 PATIENT = f"{MARK}-whole"
@@ -233,6 +233,21 @@ def test_no_patient_at_all(doctor: Doctor, healthy: FhirServer) -> None:
     assert said.report["cannot_be_used"] == "no patient to try: the server lists none"
 
 
+def test_a_list_that_holds_something_else_too(doctor: Doctor, healthy: FhirServer) -> None:
+    """A resource that cannot be read, an outcome, and the answer for another patient than the one asked for."""
+    someone = {**whole().resources[0], "id": f"{MARK}-someone"}
+    broken = {"resourceType": "Patient", "id": [1]}
+    outcome = {"resourceType": "OperationOutcome", "id": "o"}
+    listed = reply(searchset(broken, outcome, whole().resources[0], someone))
+    one = reply(whole().resources[0])
+    healthy.replies["Patient"] = lambda handler: listed if "Patient?" in handler.path else one
+    said = doctor(healthy.url)
+    assert (said.code, said.report["patients_tried"]) == (1, 2)
+    assert said.report["gaps"][0] == (
+        "patient: the resource sent is not this patient's: nothing can be said of 1 patients"
+    )
+
+
 def test_a_list_of_patients_is_not_read_to_its_end(doctor: Doctor, healthy: FhirServer) -> None:
     page = searchset(whole().resources[0], following=f"{healthy.url}/Patient?page=2")
     one = reply(whole().resources[0])
@@ -271,6 +286,8 @@ def test_a_server_that_is_not_there(doctor: Doctor) -> None:
         ("https://ehr.example.org/fhir", ("--timeout", "0"), "--timeout"),
         ("https://ehr.example.org/fhir", ("--timeout", "601"), "--timeout"),
         ("https://ehr.example.org/fhir", ("--token", "a b"), "token"),
+        ("https://ehr.example.org/fhir", ("--patient", "../admin"), "--patient"),
+        ("https://ehr.example.org/fhir", ("--patient", ""), "--patient"),
         ("https://ehr.example.org/fhir", ("--tenant", "/nowhere.toml"), "tenant file"),
     ],
 )

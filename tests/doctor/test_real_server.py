@@ -12,21 +12,21 @@ from typing import Any
 
 import msgspec
 import pytest
-from patients import shared_charts
 
 from cds_service import fhir_client
 from cds_service.fhir_client import FhirAccess
 from cds_service.hook_request import HookRequest
-from doctor import charts, real_server
-from doctor.charts import MARK
-from doctor.conftest import Doctor
-from doctor.real_server import ROOT, TOKEN, RealServer
 from fhir_mappings import chart
 from fhir_mappings.answers import Given
 from fhir_mappings.facts import facts
 from fhir_mappings.patient_view import PREFETCH
 from hooks import patient_view
 from hooks.outcomes import Decision
+from tests.doctor import charts, real_server
+from tests.doctor.charts import MARK
+from tests.doctor.conftest import Doctor
+from tests.doctor.real_server import ROOT, TOKEN, RealServer
+from tests.patients import shared_charts
 
 
 def whole(kind: str) -> str:

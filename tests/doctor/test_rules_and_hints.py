@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
-import read_vignettes
-from read_vignettes import Vignette
 
 from cds_service import doctor_capabilities, doctor_rules
 from cds_service.doctor_hints import nearest
 from cds_service.services import SERVICES
-from fhir_mappings import codes, origins
+from fhir_mappings import codes, origins, results
 from fhir_mappings.answers import Given, Unavailable
 from fhir_mappings.patient_view import PREFETCH
-from hooks.facts import UNITS, Facts, Patient
+from hooks.facts import Facts, Patient
 from hooks.outcomes import Outcome
+from tests import read_vignettes
+from tests.read_vignettes import Vignette
 
 RULES = {rule.KNOWLEDGE.rule: rule for service in SERVICES for rule in service.rules}
 VIGNETTES = [one for one in read_vignettes.all_vignettes() if one.rule in RULES]
@@ -54,8 +55,14 @@ def test_every_rule_reads_something() -> None:
 def test_every_origin_is_a_prefetch_key() -> None:
     keys = {key for keys in origins.FIELDS.values() for key in keys} | set(origins.NAMED.values())
     assert keys == set(PREFETCH)
-    assert set(UNITS) <= set(origins.NAMED)
+    assert set(results.MEASUREMENTS.values()) <= set(origins.NAMED)
     assert set(origins.FIELDS) | set(origins.RESULTS) <= set(Facts.__dataclass_fields__)
+
+
+def test_every_kind_of_fact_has_an_origin() -> None:
+    """A new field of Facts that rules may read must be entered in `origins`."""
+    facts = replace(Facts(date(2026, 11, 24)), **{name: (name,) for name in (*origins.FIELDS, *origins.RESULTS)})
+    assert set(facts.all()) == {*origins.FIELDS, *origins.RESULTS} - {"patient"}
 
 
 def test_limits() -> None:

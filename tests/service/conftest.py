@@ -16,12 +16,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import fhir_stub
 import pytest
 import requests
-from fhir_stub import FhirServer
 
 from cds_service import examples
+from tests import fhir_stub
+from tests.fhir_stub import FhirServer
 
 HOOK_OF = {"spine-patient-view": "patient_view", "spine-order-select": "order_select", "spine-order-sign": "order_sign"}
 ROOT = Path(__file__).parents[2]

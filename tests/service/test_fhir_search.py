@@ -16,7 +16,6 @@ import pytest
 import requests
 import responses
 from conftest import RunningServer, call_body, serving
-from fhir_stub import FhirServer, Reply, reply, searchset
 
 from cds_service import fhir_address, fhir_client, fhir_search
 from cds_service.fhir_client import Connections, FhirAccess, complete
@@ -25,6 +24,7 @@ from cds_service.hook_request import HookRequest
 from fhir_mappings import chart
 from fhir_mappings.answers import Given, Unavailable
 from fhir_mappings.patient_view import PREFETCH
+from tests.fhir_stub import FhirServer, Reply, reply, searchset
 
 BASE = "https://ehr.example.org/fhir"
 QUERY = {"conditions": "Condition?patient={{context.patientId}}&_count=2"}
@@ -214,6 +214,13 @@ def test_a_damaged_page_does_not_end_the_search(ask: Ask, fhir_server: FhirServe
     answer = ask()
     assert ids(answer) == ["c1", "c2"]
     assert answer.damaged == 1
+
+
+def test_a_damaged_page_whose_links_cannot_be_read(ask: Ask, fhir_server: FhirServer) -> None:
+    fhir_server.answer("Condition", {**searchset(condition(1)), "total": "many", "link": "next"})
+    answer = ask()
+    assert (ids(answer), answer.partial, answer.next_page) == (["c1"], True, None)
+    assert answer.shortfall() == "a further page was not read"
 
 
 def test_a_server_that_counts_more_than_it_sends(ask: Ask, fhir_server: FhirServer) -> None:
