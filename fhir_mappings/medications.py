@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from fhir_mappings import codes, dates, relevance
+from fhir_mappings import codes, dates, dosing, relevance
 from fhir_mappings.chart import Chart
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import CodeableConcept, MedicationAdministration, MedicationRequest, Procedure, Quantity
@@ -56,6 +56,7 @@ def _requested(
             relevance.label(drug),
             draft,
             selected,
+            *dosing.weeks(request.dosageInstruction or ()),
         )
 
 

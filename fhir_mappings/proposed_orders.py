@@ -98,12 +98,14 @@ def _dosage(text: str, dose: Dose) -> dict[str, object]:
     given: dict[str, object] = {
         "doseQuantity": {"value": float(dose.milligrams), "unit": "mg", "system": UCUM, "code": "mg"},
     }
-    repeat: dict[str, object] = {"frequency": 1, "period": dose.every_weeks, "periodUnit": "wk"}
-    if dose.over_minutes:
+    repeat: dict[str, object] = {}
+    if dose.every_weeks:
+        repeat |= {"frequency": 1, "period": dose.every_weeks, "periodUnit": "wk"}
+    if dose.every_weeks and dose.over_minutes:
         repeat |= {"duration": dose.over_minutes, "durationUnit": "min"}
     return {
         "text": text,
-        "timing": {"repeat": repeat},
+        **({"timing": {"repeat": repeat}} if repeat else {}),
         "route": {"coding": [{"system": system, "code": code, "display": display}]},
         "doseAndRate": [given],
     }

@@ -131,6 +131,8 @@ class DoseAndRate(Struct, gc=False):
 
 class Dosage(Struct, gc=False):
     doseAndRate: list[DoseAndRate] | None = None
+    timing: Raw = ABSENT
+    text: Raw = ABSENT
 
 
 class MedicationRequest(Resource, tag="MedicationRequest"):

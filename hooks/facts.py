@@ -121,7 +121,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Medication:
-    """A drug ordered or given. `dose_mg` as written, None when not stated; `concepts` are the agents."""
+    """A drug ordered or given. `dose_mg` as written, None when not stated; `concepts` are the agents.
+
+    `every_weeks`: weeks between doses as written, None when not stated, or when what is written is not a plain number
+    of weeks; then `interval_unread`.
+    """
 
     source: str
     concepts: frozenset[str]
@@ -132,6 +136,8 @@ class Medication:
     label: str = ""
     draft: bool = False
     selected: bool = False
+    every_weeks: int | None = None
+    interval_unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,14 @@ INDICATORS = ("info", "warning", "critical")  # in rising order
 
 @dataclass(frozen=True, slots=True)
 class Dose:
-    """A drug dose as an order needs it: milligrams, route ("intravenous" | "subcutaneous"), weeks between doses."""
+    """A drug dose as an order needs it: milligrams, route ("intravenous" | "subcutaneous"), weeks between doses.
+
+    `every_weeks` is None where the interval is for the prescriber to write.
+    """
 
     milligrams: Decimal
     route: str
-    every_weeks: int
+    every_weeks: int | None
     over_minutes: int | None = None
 
 

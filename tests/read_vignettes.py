@@ -172,6 +172,8 @@ def _medication(subject: Any, words: dict[str, Any], source: str) -> tuple[Fact,
         "",
         draft,
         words.pop("selected", draft),
+        words.pop("every_weeks", None),
+        words.pop("interval_unread", False),
     ), words
 
 
