@@ -66,12 +66,13 @@ def escape(text: str) -> str:
 
 
 def describe(fact: Fact) -> str:
-    """One fact as a line: what, as the record words it, and when."""
+    """One fact as a line: what, as the record words it, and when. The label of a score or test would only repeat it."""
     words = _words(fact)
-    label = escape(fact.label)
+    label = "" if isinstance(fact, Measurement | Assessment) else escape(fact.label)
     if label and label.lower() != words.lower():
         words = f"{words} (“{label}”)"
-    return f"{words}, {dated(fact)}"
+    draft = isinstance(fact, Order | Medication) and fact.draft  # of this session: its date says nothing
+    return words if draft else f"{words}, {dated(fact)}"
 
 
 def dated(fact: Fact) -> str:
@@ -88,6 +89,7 @@ def _words(fact: Fact) -> str:
     if isinstance(fact, Measurement):
         unit = UNITS.get(fact.name, "")
         value = f"{fact.value.normalize():f}"
+        unit = unit.removesuffix("s") if unit == "months" and fact.value == 1 else unit
         named = MEASUREMENT_WORDS.get(fact.name, fact.name)
         return f"{named} {value}" if unit in ("ECOG", "KPS") else f"{named} {value} {unit}"
     if isinstance(fact, Assessment):
@@ -139,6 +141,9 @@ def shorten(summary: str) -> str:
 
 
 def section(title: str, lines: Iterable[str]) -> str:
-    """A headed list, or nothing when there are no lines."""
-    items = [f"- {line}" for line in dict.fromkeys(lines)]
+    """A headed list, or nothing when there are no lines. What two rules say alike is said once."""
+    first: dict[str, str] = {}
+    for line in lines:
+        first.setdefault(line.replace("*", "").rstrip(".").casefold(), line)
+    items = [f"- {line}" for line in first.values()]
     return "\n".join([f"**{title}**", *items]) if items else ""

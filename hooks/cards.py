@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from hooks import closing_card, knowledge, mentions
+from hooks import closing_card, knowledge, mentions, offers
 from hooks.card_text import describe, section, shorten
 from hooks.facts import Facts
 from hooks.knowledge import Knowledge
@@ -16,6 +16,7 @@ from hooks.outcomes import INDICATORS, Decision, ProposedOrder, Recommend, Sugge
 TOPIC_SYSTEM = "urn:spine-cds:card-topic"
 OVERRIDE_SYSTEM = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
 RULES_EXTENSION = "org.spine-cds.rules"
+EMERGENCY_GROUP = "cord_compression"
 OVERRIDE_WORDS = {  # display texts of the HL7 code system (THO)
     "patient-refuses": "Patient refuses",
     "patient-contraindication": "Patient contraindication",
@@ -51,28 +52,39 @@ class Spoken:
 def build(decisions: Iterable[Decision], facts: Facts, to_fhir: ToFhir, client: Client, seed: bytes) -> list[Card]:
     """All cards of one answer. The same decisions and seed give the same bytes; the empty list means nothing to say."""
     decisions = tuple(decisions)
-    groups = _groups(
+    spoken = [
         Spoken(knowledge.load(d.rule), d.version, d.outcome) for d in decisions if isinstance(d.outcome, Recommend)
-    )
+    ]
+    later = _after_emergency(spoken)
+    groups = _groups(one for one in spoken if one not in later)
     room = client.max_cards
-    closing, mentioned = closing_card.build(decisions, facts, groups), mentions.lines(facts)
+    closing, mentioned = closing_card.build(decisions, facts, groups, later=later), mentions.lines(facts)
     if len(groups) + (closing is not None) > room:
         shown, cut = groups[: max(room - 1, 1)], groups[max(room - 1, 1) :]
-        closing = closing_card.build(decisions, facts, shown, cut, mentioned)
+        closing = closing_card.build(decisions, facts, shown, cut, later, mentioned)
     else:
         shown = groups
         if mentioned and (closing or len(groups) < room):  # a mention never takes the place of a card
-            closing = closing_card.build(decisions, facts, groups, mentioned=mentioned)
-    offered: set[str] = set()  # an order that one card offers is not offered again on a later one
-    cards = [_card(group, facts, to_fhir, client, offered) for group in shown]
+            closing = closing_card.build(decisions, facts, groups, later=later, mentioned=mentioned)
+    suggested = iter(offers.once([one.outcome.suggestions for group in groups for one in group]))
+    cards = [_card(group, [next(suggested) for _ in group], facts, to_fhir, client) for group in shown]
     cards += [closing] if closing else []
     for number, card in enumerate(cards):
         _identify(card, seed, number)
     return cards
 
 
+def _after_emergency(spoken: list[Spoken]) -> list[Spoken]:
+    """Rules that wait, named on the closing card, while a critical card speaks of the cord: it must stand out."""
+    emergency = any(one.knowledge.group == EMERGENCY_GROUP and _rank(one) == _CRITICAL for one in spoken)
+    return [one for one in spoken if emergency and one.knowledge.after_emergency and _rank(one) < _CRITICAL]
+
+
 def _groups(spoken: Iterable[Spoken]) -> list[list[Spoken]]:
-    """Rules that share a card: those whose knowledge names the same group, and all groups that hold a critical rule."""
+    """Rules that share a card: those whose knowledge names the same group, and all groups that hold a critical rule.
+
+    The most urgent card comes first, so that no warning is cut for an information; within one urgency precedence holds.
+    """
     groups: dict[str, list[Spoken]] = {}
     for one in spoken:
         groups.setdefault(one.knowledge.group or one.knowledge.rule, []).append(one)
@@ -81,7 +93,7 @@ def _groups(spoken: Iterable[Spoken]) -> list[list[Spoken]]:
     merged = [critical, *others] if critical else others
     for group in merged:
         group.sort(key=lambda one: -_rank(one))  # stable: the order of precedence stays within one urgency
-    return merged
+    return sorted(merged, key=lambda group: -_urgency(group))
 
 
 def _rank(one: Spoken) -> int:
@@ -95,7 +107,9 @@ def _urgency(group: list[Spoken]) -> int:
 _CRITICAL = INDICATORS.index("critical")
 
 
-def _card(group: list[Spoken], facts: Facts, to_fhir: ToFhir, client: Client, offered: set[str]) -> Card:
+def _card(
+    group: list[Spoken], suggested: list[tuple[Suggestion, ...]], facts: Facts, to_fhir: ToFhir, client: Client
+) -> Card:
     lead = group[0]
     card: Card = {
         "summary": shorten(lead.outcome.says.summary),
@@ -105,7 +119,7 @@ def _card(group: list[Spoken], facts: Facts, to_fhir: ToFhir, client: Client, of
         "extension": {RULES_EXTENSION: [_rule_entry(one) for one in group]},
         "overrideReasons": _override_reasons(group),
     }
-    suggestions = _suggestions(group, to_fhir, client, offered)
+    suggestions = _suggestions(suggested, to_fhir, client)
     if suggestions:
         card["suggestions"] = suggestions
         card["selectionBehavior"] = client.selection_behavior
@@ -159,30 +173,21 @@ def _override_reasons(group: list[Spoken]) -> list[dict[str, str]]:
     return [{"code": code, "system": OVERRIDE_SYSTEM, "display": OVERRIDE_WORDS[code]} for code in codes]
 
 
-def _suggestions(group: list[Spoken], to_fhir: ToFhir, client: Client, offered: set[str]) -> list[dict[str, Any]]:
-    """Each distinct suggestion once; only the leading rule's may come preselected.
+def _suggestions(suggested: list[tuple[Suggestion, ...]], to_fhir: ToFhir, client: Client) -> list[dict[str, Any]]:
+    """The suggestions of each rule of the card in turn; only the leading rule's may come preselected.
 
     An order that could not be made valid is left out; the text still says what to do.
     """
     built: list[dict[str, Any]] = []
-    for one in group:
-        for suggestion in one.outcome.suggestions:
-            actions = _actions(suggestion, to_fhir) if _new(suggestion, offered) else []
-            recommended = suggestion.recommended and one is group[0]
+    for number, row in enumerate(suggested):
+        for suggestion in row:
+            actions = _actions(suggestion, to_fhir)
+            recommended = suggestion.recommended and number == 0
             if client.one_action_per_suggestion and len(actions) > 1:
                 built += [_suggestion(str(action["description"]), [action], recommended) for action in actions]
             elif actions:
                 built.append(_suggestion(suggestion.label, actions, recommended))
     return built
-
-
-def _new(suggestion: Suggestion, offered: set[str]) -> bool:
-    """Offers something that no earlier suggestion of this answer offers."""
-    wanted = {order.concept + (f" {order.dose.milligrams}" if order.dose else "") for order in suggestion.create}
-    wanted |= {f"delete {reference}" for reference in suggestion.delete} if not wanted else set()
-    fresh = not wanted <= offered
-    offered |= wanted
-    return fresh
 
 
 def _suggestion(label: str, actions: list[dict[str, Any]], recommended: bool) -> dict[str, Any]:

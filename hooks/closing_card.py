@@ -24,6 +24,7 @@ def build(
     facts: Facts,
     shown: Sequence[Sequence[Spoken]],
     cut: Sequence[Sequence[Spoken]] = (),
+    later: Sequence[Spoken] = (),
     mentioned: Sequence[str] = (),
 ) -> dict[str, object] | None:
     """The card, without uuid; None when everything that matters could be assessed and shown."""
@@ -36,8 +37,8 @@ def build(
     unknown = undelivered(facts) if scope.in_scope(facts) or _conditions_in_doubt(facts) else []
     omitted = [one for group in cut for one in group]
     if child:
-        asked, unknown, omitted = [], [], []
-    if not (failed or asked or child or unknown or omitted or mentioned):
+        asked, unknown, omitted, later = [], [], [], ()
+    if not (failed or asked or child or unknown or omitted or later or mentioned):
         return None
     lines = [f"{_title(d)}: {'; '.join(d.outcome.missing)}" for d in asked if isinstance(d.outcome, CannotTell)]
     detail = [
@@ -46,17 +47,18 @@ def build(
         section("Failed on our side, not assessed", (_title(d) for d in failed)),
         section("Data that did not reach this service", unknown),
         section("Not shown for lack of room", (one.outcome.says.summary for one in omitted)),
+        section("After the emergency", (one.outcome.says.summary for one in later)),
         section(mentions.TITLE, mentioned),
         "This is no all-clear: what is not recorded is not known.",
     ]
     card: dict[str, object] = {
-        "summary": _summary(len(failed), len(asked), bool(unknown), len(omitted), child, bool(mentioned)),
+        "summary": _summary(len(failed), len(asked), bool(unknown), len(omitted), child, len(later), bool(mentioned)),
         "indicator": "warning" if failed else "info",
         "detail": "\n\n".join(part for part in detail if part),
         "source": {"label": LABEL, "topic": TOPIC},
     }
     rules = [_entry(d.rule, d.version) for d in (*failed, *asked)]
-    rules += [{**_entry(one.knowledge.rule, one.version), "cut": True} for one in omitted]
+    rules += [{**_entry(one.knowledge.rule, one.version), "cut": True} for one in (*omitted, *later)]
     if rules:
         card["extension"] = {RULES_EXTENSION: rules}
     return card
@@ -83,7 +85,7 @@ def _conditions_in_doubt(facts: Facts) -> bool:
     return not facts.knows("conditions") or any(entry.startswith("Condition") for entry in facts.unreadable)
 
 
-def _summary(failed: int, asked: int, unknown: bool, cut: int, child: bool, mentioned: bool) -> str:
+def _summary(failed: int, asked: int, unknown: bool, cut: int, child: bool, later: int, mentioned: bool) -> str:
     if child:
         return "Not assessed: spine metastasis rules are for adults, the patient is under 18"
     reasons = []
@@ -95,6 +97,8 @@ def _summary(failed: int, asked: int, unknown: bool, cut: int, child: bool, ment
         reasons.append("some data did not arrive")
     if cut:
         reasons.append(f"{cut} more not shown")
+    if later:
+        reasons.append(f"{later} for after the emergency")
     if mentioned:
         reasons.append("text without codes to review")
     return "Not assessed (spine metastasis): " + ", ".join(reasons)

@@ -23,6 +23,7 @@ KEYS = {
     "status",
     "implements",
     "group",
+    "after_emergency",
     "guideline",
     "strength",
     "certainty",
@@ -33,6 +34,7 @@ KEYS = {
     "card",
     "review",
 }
+OPTIONAL_KEYS = {"thresholds", "group", "after_emergency"}
 CARD_KEYS = {"indicator", "summary", "do", "why", "why_not"}
 REVIEW_KEYS = {"authored_by", "checked_by", "reviewed", "next_review"}
 STATUSES = ("draft", "active", "retired")
@@ -56,7 +58,9 @@ class Threshold:
     decides: bool = True
 
     def __str__(self) -> str:
-        return f"{self.value.normalize():f} {UNIT_WORDS.get(self.unit, self.unit)}".strip()
+        unit = UNIT_WORDS.get(self.unit, self.unit)
+        one = self.value == 1 and self.unit in UNIT_WORDS
+        return f"{self.value.normalize():f} {unit.removesuffix('s') if one else unit}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """All that a committee signs for one rule."""
+    """All that a committee signs for one rule.
+
+    `after_emergency`: its card waits while a card on cord compression is critical.
+    """
 
     rule: str
     title: str
@@ -81,6 +88,7 @@ class Knowledge:
     status: str
     implements: tuple[str, ...]
     group: str
+    after_emergency: bool
     guideline: Source
     strength: str
     certainty: str
@@ -127,13 +135,15 @@ def load(rule: str) -> Knowledge:
 def read(name: str, data: Mapping[str, Any]) -> Knowledge:
     """Checks a parsed knowledge file and gives it its shape. Raises KnowledgeError naming the key."""
     unknown = set(data) - KEYS
-    lacking = KEYS - set(data) - {"thresholds", "group"}
+    lacking = KEYS - set(data) - OPTIONAL_KEYS
     if unknown or lacking:
         raise KnowledgeError(f"{name}.toml: unknown {sorted(unknown)}, missing {sorted(lacking)}")
     by_id = read_sources(name, data)
     thresholds = read_thresholds(name, data, by_id)
     if data["guideline"] not in by_id:
         raise KnowledgeError(f"{name}.toml: guideline names no [[source]]")
+    if not isinstance(data.get("after_emergency", False), bool):
+        raise KnowledgeError(f"{name}.toml: after_emergency must be true or false")
     if data["status"] not in STATUSES:
         raise KnowledgeError(f"{name}.toml: status must be one of {STATUSES}")
     return Knowledge(
@@ -144,6 +154,7 @@ def read(name: str, data: Mapping[str, Any]) -> Knowledge:
         status=data["status"],
         implements=tuple(data["implements"]),
         group=data.get("group", ""),
+        after_emergency=data.get("after_emergency", False),
         guideline=by_id[data["guideline"]],
         strength=data["strength"],
         certainty=data["certainty"],

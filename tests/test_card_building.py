@@ -272,7 +272,7 @@ def test_a_long_summary_is_cut_at_a_word() -> None:
         (Measurement("Observation/1", "ecog", Decimal(2)), "ECOG 2, no date recorded"),
         (
             Medication("MedicationRequest/1", frozenset({"denosumab"}), draft=True),
-            "denosumab (draft order), no date recorded",
+            "denosumab (draft order)",
         ),
         (Order("ServiceRequest/1", frozenset({"mri_whole_spine"})), "order: MRI whole spine, no date recorded"),
     ],

@@ -1,0 +1,134 @@
+"""Findings of a clinical review: the cards as a set, the team, imaging and supportive rules, on whole patients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hooks import knowledge
+from tests.mappings.charts import coded, observation
+from tests.patients.test_riskiest_points import BREAST, KIDNEY, PAIN, SPINE, WEAK
+from tests.patients.whole_patients import (
+    ICD,
+    LNC,
+    OURS,
+    SCT,
+    Answer,
+    done,
+    drug,
+    given,
+    lab,
+    opened,
+    problem,
+    score,
+    service,
+    signing,
+)
+
+COMPRESSION = problem("scc", SCT, "71286001", "2026-11-22")
+NO_MRI = problem("nomri", OURS, "mri-contraindicated", "2026-01-01")
+LUMBAR = service("l", LNC, "24968-0", status="draft")
+HOSPICE = problem("hospice", SCT, "385763009", "2026-10-01")
+
+
+def ecog(value: int, when: str = "2026-11-20", name: str = "ecog") -> dict[str, Any]:
+    return observation(coded(LNC, "89247-1"), id=name, valueInteger=value, effectiveDateTime=when)
+
+
+def pain(value: int, when: str = "2026-11-20") -> dict[str, Any]:
+    return observation(coded(LNC, "72514-3"), id="pain", valueInteger=value, effectiveDateTime=when)
+
+
+def sins(value: int) -> dict[str, Any]:
+    return score("sins", "sins", "2026-11-20", valueInteger=value, bodySite=coded(SCT, "23215003"))
+
+
+def cut(answer: Answer) -> list[str]:
+    """The rules that the closing card names without showing their cards."""
+    entries = [e for card in answer.cards for e in card.get("extension", {}).get("org.spine-cds.rules", ())]
+    return [entry["rule"] for entry in entries if entry.get("cut")]
+
+
+def deletes(answer: Answer) -> list[list[str]]:
+    """The drafts that each suggestion of each card would remove."""
+    suggestions = [s for card in answer.cards for s in card.get("suggestions", ())]
+    return [[a["resourceId"] for a in s["actions"] if a["type"] == "delete"] for s in suggestions]
+
+
+def test_kidney_cancer_with_many_problems_is_shown_its_warnings_first() -> None:
+    answer = opened(
+        KIDNEY,
+        SPINE,
+        problem("w", SCT, "249945007", "2025-06-01"),
+        pain(9),
+        drug("dex", "197582", 4, authoredOn="2026-02-01"),
+        done("rt", "1156506007", "2026-10-20"),
+        given("dg", "993449", 120, "2026-08-01"),
+        sins(9),
+        ecog(2),
+        ecog(1, "2026-10-01", "before"),
+        lab("ca", "17861-6", 12.4, "mg/dL", low=8.5, high=10.5),
+    )
+    indicators = [card["indicator"] for card in answer.cards[:-1]]
+    assert indicators == sorted(indicators, key=("critical", "warning", "info").index)
+    for rule in ("symptom_screening", "pain_team", "spinal_instability", "hypercalcaemia"):
+        assert answer.card(rule) is not None, rule
+    assert "bone_modifying_agent" in cut(answer)
+
+
+def test_new_wheelchair_comes_before_bone_agent() -> None:
+    answer = opened(BREAST, SPINE, problem("wc", ICD, "Z99.3", "2026-11-20"))
+    card = answer.card("symptom_screening")
+    assert card is not None
+    assert card["summary"].startswith("Function fell")
+    assert answer.cards.index(card) < answer.cards.index(answer.card("bone_modifying_agent"))
+
+
+def test_lumbar_mri_with_weakness_is_replaced_not_doubled() -> None:
+    answer = signing(LUMBAR, record=(BREAST, WEAK))
+    first = answer.cards[0]["suggestions"][0]
+    assert answer.cards[0]["indicator"] == "critical"
+    assert [(a["type"], a.get("resourceId")) for a in first["actions"]] == [
+        ("delete", "ServiceRequest/l"),
+        ("create", None),
+    ]
+    assert first["actions"][1]["resource"]["priority"] == "stat"
+    assert "in place of the draft" in first["label"]
+    assert sum(bool(one) for one in deletes(answer)) == 1
+
+
+def test_lumbar_mri_with_weakness_and_mri_contraindicated_is_replaced_too() -> None:
+    answer = signing(LUMBAR, record=(BREAST, WEAK, NO_MRI))
+    assert deletes(answer)[0] == ["ServiceRequest/l"]
+
+
+HELD_BACK = {
+    "bone_modifying_agent",
+    "psychosocial_assessment",
+    "follow_up_imaging",
+    "symptom_screening",
+    "denosumab_interruption",
+    "steroid_review",
+    "bone_scan_indicated",
+}
+
+
+@pytest.mark.parametrize("emergency", [(WEAK, PAIN, sins(15), pain(8)), (COMPRESSION, WEAK, sins(15))])
+def test_what_can_wait_waits_in_an_emergency(emergency: tuple[dict[str, Any], ...]) -> None:
+    answer = opened(BREAST, SPINE, *emergency)
+    assert answer.cards[0]["indicator"] == "critical"
+    shown = {rule for rule in answer.rules if answer.card(rule)}
+    assert not HELD_BACK & shown
+    assert {"bone_modifying_agent", "psychosocial_assessment"} <= set(cut(answer))
+    assert "After the emergency" in answer.cards[-1]["detail"]
+
+
+def test_without_an_emergency_nothing_is_held_back() -> None:
+    answer = opened(BREAST, SPINE)
+    assert answer.card("bone_modifying_agent") is not None
+    assert "After the emergency" not in answer.text
+
+
+def test_only_what_the_knowledge_files_say_is_held_back() -> None:
+    assert {name for name, rule in knowledge.catalogue().items() if rule.after_emergency} == HELD_BACK
