@@ -123,6 +123,10 @@ class TestSites:
         known = facts(condition(LUNG, bodySite=[{**coded(SCT, "39607008"), "extension": qualifiers}]))
         assert known.findings[0].laterality == side
 
+    def test_a_qualifier_in_words_is_none(self) -> None:
+        words = {"url": f"{MCODE}body-location-qualifier", "valueString": "T12"}
+        assert facts(condition(BONE, bodySite=[{"extension": [words]}])).findings[0].levels == frozenset()
+
     @pytest.mark.parametrize(("qualifier", "levels"), [("23215003", {"T12"}), ("261122009", set())])
     def test_a_qualifier_is_a_level_only_when_it_is_one(self, qualifier: str, levels: set[str]) -> None:
         site = {

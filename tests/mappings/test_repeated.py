@@ -232,6 +232,7 @@ class TestOneDay:
             ("2026-11-20", "2026-11-20", 2),
             ("2026-11-20T08:00:00", "2026-11-20T14:00:00Z", 2),
             ("2026-11-20T08:00:00Z", "2026-11-20T08:00:00Z", 2),
+            ("2026-11-20T08:00:00Z", "2026-11-20T99:00:00Z", 2),
             ("2026-11-20", "2026-11-21", 1),
         ],
     )
@@ -394,6 +395,9 @@ class TestOneExamination:
     )
     def test_two_examinations_stay_two(self, resources: tuple[Any, ...]) -> None:
         assert len(facts(*resources).imaging) == 2
+
+    def test_an_mri_and_a_ct_of_one_day_are_two(self) -> None:
+        assert {i.modality for i in facts(study("s", "CSPINE"), done("p", "24932-6")).imaging} == {"MR", "CT"}
 
     def test_an_order_is_done_once_all_that_it_asks_for_was_shown(self) -> None:
         based = [{"reference": "ServiceRequest/o"}]
