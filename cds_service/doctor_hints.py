@@ -15,6 +15,7 @@ WORD = re.compile(r"[^\W\d_]{3,}")
 # LOINC says how and in what was measured, SNOMED CT which kind of thing it is; both are alike for unlike things.
 FURNITURE = re.compile(r"\[[^\]]*\]|\([^)]*\)|\b(in|by)\s.*$", re.IGNORECASE)
 SAYS_NOTHING = frozenset({"and", "the", "with", "for", "nos", "unspecified", "serum", "plasma", "blood", "level"})
+TURN_ROUND = frozenset({"without", "not", "non", "absence", "absent", "negative"})  # one alone means the opposite
 ALIKE = 0.7  # the mean of difflib's ratio of letters and of the share of words, 0 to 1; below it hints were of no use
 LETTERS = 0.5  # of difflib's ratio: how near a label must be to be looked at
 CANDIDATES = 5
@@ -61,7 +62,9 @@ def nearest(display: str, observed: bool = False) -> Hint | None:
     if not words or (len(words) - len(ours)) / len(words) >= STRANGE:
         return None
     wanted = " ".join(sorted(ours))
-    close = difflib.get_close_matches(wanted, _labels(observed), CANDIDATES, LETTERS)
+    turns = TURN_ROUND.intersection(words)
+    alike = [label for label in _labels(observed) if TURN_ROUND.intersection(label.split()) == turns]
+    close = difflib.get_close_matches(wanted, alike, CANDIDATES, LETTERS)
     likeness, best = max(((_likeness(wanted, label), label) for label in close), default=(0.0, ""))
     return Hint(*_labels(observed)[best], round(likeness, 2)) if likeness >= ALIKE else None
 

@@ -43,15 +43,18 @@ Doctor = Callable[..., Said]
 
 
 @pytest.fixture(scope="session")
-def doctor() -> Doctor:
-    """Runs `cds-service doctor`; JSON unless asked otherwise."""
+def doctor(tmp_path_factory: pytest.TempPathFactory) -> Doctor:
+    """Runs `cds-service doctor`; JSON unless asked otherwise, and with time enough on a busy machine."""
+    patient_site = tmp_path_factory.mktemp("tenant") / "tenant.toml"
+    patient_site.write_text('environment = "sandbox"\n[tenant]\nname = "here"\n[fhir]\ntimeout_seconds = 30.0\n')
 
     def run(server: str, *options: str, token: str | None = TOKEN) -> Said:
         environment = {TOKEN_VARIABLE: token} if token else {}
         form = () if "--format" in options else ("--format", "json")
+        site = () if "--tenant" in options else ("--tenant", str(patient_site))
         out, err = io.StringIO(), io.StringIO()
         with patch.dict(os.environ, environment), redirect_stdout(out), redirect_stderr(err):
-            code = main(["doctor", "--fhir-server", server, *form, *options])
+            code = main(["doctor", "--fhir-server", server, *form, *site, *options])
         said = Said(code, out.getvalue(), err.getvalue())
         assert charts.MARK not in said.stdout + said.stderr
         assert TOKEN not in said.stdout + said.stderr

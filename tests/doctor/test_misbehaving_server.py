@@ -126,7 +126,7 @@ def test_without_needed_data(doctor: Doctor, healthy: FhirServer, kind: str) -> 
 
 def test_slow_searches(doctor: Doctor, healthy: FhirServer, tmp_path: Path) -> None:
     tenant = tmp_path / "tenant.toml"
-    tenant.write_text('environment = "sandbox"\n[tenant]\nname = "here"\n[fhir]\ntimeout_seconds = 1.0\n')
+    tenant.write_text('environment = "sandbox"\n[tenant]\nname = "here"\n[fhir]\ntimeout_seconds = 2.0\n')
     imaging, procedures = healthy.replies["ImagingStudy"], healthy.replies["Procedure"]
 
     def after(seconds: float, given: Any) -> Any:
@@ -136,14 +136,21 @@ def test_slow_searches(doctor: Doctor, healthy: FhirServer, tmp_path: Path) -> N
 
         return answer
 
-    healthy.replies["ImagingStudy"] = after(1.2, imaging)
-    healthy.replies["Procedure"] = after(0.6, procedures)
+    healthy.replies["ImagingStudy"] = after(2.2, imaging)
+    healthy.replies["Procedure"] = after(1.2, procedures)
     said = doctor(healthy.url, "--patient", PATIENT, "--tenant", str(tenant))
     assert said.code == 1
     assert said.query("imaging")["slow"] == "too slow"
     assert said.query("procedures")["slow"] == "slow"
     assert said.query("conditions")["slow"] == ""
-    assert "the budget of a whole call is 1000 ms" in said.report["gaps"][0]
+    assert "the budget of a whole call is 2000 ms" in said.report["gaps"][0]
+
+
+def test_the_doctors_own_search_slows_none_of_the_services(doctor: Doctor, healthy: FhirServer) -> None:
+    doctor(healthy.url, "--patient", PATIENT)
+    last = healthy.asked[-1][0]
+    assert last.startswith("/fhir/Observation?")
+    assert "code=" not in last
 
 
 def test_a_search_that_never_ends(doctor: Doctor, healthy: FhirServer) -> None:
@@ -176,7 +183,10 @@ def test_a_server_that_refuses_post(doctor: Doctor, healthy: FhirServer, tmp_pat
     group = [{"source": "urn:site:lab", "target": "http://loinc.org", "element": element}]
     (tmp_path / "labs.json").write_text(json.dumps({"resourceType": "ConceptMap", "status": "active", "group": group}))
     tenant = tmp_path / "tenant.toml"
-    tenant.write_text('environment = "sandbox"\n[tenant]\nname = "here"\n[codes]\nconcept_maps = ["labs.json"]\n')
+    tenant.write_text(
+        'environment = "sandbox"\n[tenant]\nname = "here"\n[codes]\nconcept_maps = ["labs.json"]\n'
+        "[fhir]\ntimeout_seconds = 30.0\n"
+    )
     posted = doctor(healthy.url, "--patient", PATIENT, "--tenant", str(tenant))
     assert posted.query("laboratory")["method"] == "POST"
     assert not posted.query("laboratory")["post_refused"]

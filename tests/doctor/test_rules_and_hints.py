@@ -87,6 +87,7 @@ def test_limits() -> None:
         ("Malignant neoplasm of nose", False, None),
         ("Viral sinusitis (disorder)", False, None),
         ("Essential hypertension", False, None),
+        ("Age-related osteoporosis without current pathological fracture, vertebra", False, None),  # ours say "with"
         ("", False, None),
         ("???", False, None),
     ],
