@@ -5,10 +5,13 @@ from __future__ import annotations
 from hooks import knowledge, proposals
 from hooks.facts import Fact, Facts, Order, When
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Suggestion, Wording
-from hooks.questions import cancer, care, neurology, stability
+from hooks.questions import cancer, care, compression, neurology, readiness, stability
 from hooks.questions.care import CONSULTS
+from hooks.rules import confirmed_cord_compression, suspected_cord_compression
 
 KNOWLEDGE = knowledge.load(__name__)
+PALLIATIVE = ("consult_palliative",)
+EMERGENCY = (suspected_cord_compression, confirmed_cord_compression)
 
 
 def decide(facts: Facts) -> Outcome:
@@ -19,26 +22,86 @@ def decide(facts: Facts) -> Outcome:
     metastases = cancer.spinal_metastases(facts)
     if not metastases:
         return CannotTell(
-            ("whether the spine is affected",),
+            ("where the bone metastases lie: in the spine or elsewhere",),
             ask=bool(cancer.bone_metastases(facts)),
             because=cancer.bone_metastases(facts),
         )
-    symptoms = _symptoms(facts)
-    since = _since(facts)
+    if care.comfort_focused(facts):
+        return _comfort(facts, metastases)
+    symptoms, since = _symptoms(facts), _since(facts)
     open_consults = [name for name, kinds in CONSULTS.items() if not _asked(facts, kinds, since)]
     if not open_consults:
         return _all_asked(facts)
-    because = (*metastases, *cancer.primaries(facts)[:1], *symptoms, *_worse(facts), *_consults(facts))
-    text = KNOWLEDGE.card(
-        "symptomatic" if symptoms else "review",
-        cancer=cancer.name(facts),
-        consults=" and ".join(open_consults) if len(open_consults) < 3 else "the three specialties",
+    calling = _emergency(facts)
+    because = tuple(
+        dict.fromkeys(
+            (
+                *metastases,
+                *cancer.primaries(facts)[:1],
+                *symptoms,
+                *_worse(facts),
+                *_consults(facts),
+                *(fact for one in calling for fact in one.because),
+            )
+        )
     )
+    text = _text(facts, open_consults, symptoms, calling)
+    urgency = "stat" if _now(facts, calling) else "asap" if symptoms else "routine"
     return Recommend(
-        because=tuple(dict.fromkeys(because)),
+        because=because,
         says=Wording(text.indicator, text.summary, (*text.do, *_grid(facts)), text.why, text.why_not),
         missing=_missing(facts),
-        suggestions=_suggest(facts, open_consults, because, "asap" if symptoms else "routine"),
+        suggestions=_suggest(facts, open_consults, because, urgency),
+    )
+
+
+def _emergency(facts: Facts) -> tuple[Recommend, ...]:
+    """The cards on cord compression that speak beside this one: they call specialties themselves."""
+    answers = (rule.decide(facts) for rule in EMERGENCY)
+    return tuple(answer for answer in answers if isinstance(answer, Recommend))
+
+
+def _now(facts: Facts, calling: tuple[Recommend, ...]) -> bool:
+    return bool(calling or neurology.new_deficits(facts, KNOWLEDGE.value("recent")))
+
+
+def _text(facts: Facts, consults: list[str], symptoms: tuple[Fact, ...], calling: tuple[Recommend, ...]) -> Wording:
+    """In an emergency only those specialties are named that its own cards do not call."""
+    called = {order.concept for one in calling for suggestion in one.suggestions for order in suggestion.create}
+    rest = [name for name in consults if not called & set(CONSULTS[name])]
+    elective = "symptomatic" if symptoms else "review"
+    variant = elective if not _now(facts, calling) else "now" if rest else "called"
+    return KNOWLEDGE.card(
+        variant,
+        cancer=cancer.name(facts),
+        trigger=_trigger(facts),
+        consults=" and ".join(rest) if len(rest) < len(CONSULTS) else "the three specialties",
+    )
+
+
+def _trigger(facts: Facts) -> str:
+    if neurology.new_deficits(facts, KNOWLEDGE.value("recent")):
+        return "deficit"
+    return "cord compression" if compression.confirmed(facts) else "possible compression"
+
+
+def _comfort(facts: Facts, metastases: tuple[Fact, ...]) -> Outcome:
+    """R1 in hospice care: no round of specialties; with symptoms the goals, and who relieves them."""
+    comfort, symptoms = care.comfort_focused(facts), _symptoms(facts)
+    if not symptoms:
+        return CannotTell(("whether there are symptoms that call for relief",), because=comfort)
+    asked = care.recent_orders(facts, PALLIATIVE, KNOWLEDGE.value("recent_consult"))
+    if asked:
+        return CannotTell(
+            ("whether the palliative team knows of anything new",), because=(*asked, *comfort, *_consults(facts))
+        )
+    because = (*comfort, *symptoms, *metastases[:1])
+    text = KNOWLEDGE.card("comfort", cancer=cancer.name(facts))
+    lines = (*text.do, *proposals.referral_lines(facts, *PALLIATIVE))
+    return Recommend(
+        because=because,
+        says=Wording(text.indicator, text.summary, lines, text.why, text.why_not),
+        suggestions=proposals.consult(facts, PALLIATIVE[0], because, "urgent"),
     )
 
 
@@ -93,27 +156,56 @@ def _suggest(facts: Facts, consults: list[str], because: tuple[Fact, ...], prior
 
 
 def _grid(facts: Facts) -> tuple[str, ...]:
-    """The four NOMS axes as they stand, each empty cell named."""
-    escc, worst, fitness = facts.assessed("escc")[:1], stability.worst(facts), stability.performance(facts)
-    deficits = neurology.deficits(facts)
-    neuro = f"ESCC {escc[0].value.removeprefix('escc-')}" if escc and escc[0].value else "ESCC not recorded"
+    """The four NOMS axes as they stand, each with its date, each empty cell named."""
+    worst, fitness = stability.worst(facts), stability.performance(facts)
     return (
-        f"Neurologic: {neuro}; {neurology.words(deficits) if deficits else 'no deficit recorded'}.",
+        f"Neurologic: {'; '.join(_neurologic(facts))}.",
         f"Oncologic: {cancer.name(facts)}.",
-        f"Mechanical: {f'SINS {worst.score}{worst.at}' if worst else 'SINS not recorded'}.",
-        f"Systemic: {f'{fitness.name.upper()} {fitness.value}' if fitness else 'performance status not recorded'}.",
+        f"Mechanical: {f'SINS {worst.score}{worst.at}{_on(worst.assessment.when)}' if worst else 'SINS not recorded'}.",
+        f"Systemic: {f'{fitness.name.upper()} {fitness.value}{_on(fitness.when)}' if fitness else NO_FITNESS}.",
     )
+
+
+NO_FITNESS = "performance status not recorded"
+
+
+def _neurologic(facts: Facts) -> list[str]:
+    """Compression, grades and deficits as recorded; that nothing is coded is no examination."""
+    cord, grades, deficits = (
+        neurology.suspected_compression(facts),
+        neurology.newest_grades(facts),
+        neurology.deficits(facts),
+    )
+    cells = [neurology.words(deficits)] if deficits else []
+    if cord:
+        first = (neurology.confirmed_compression(facts) or cord)[0]
+        what = "cauda equina" if "cauda_equina" in first.concepts else "cord"
+        state = "on record" if first.certain else "suspected"
+        cells.append(f"{what} compression {state}{f' since {first.when.text}' if first.when else ''}")
+    for grade in grades:
+        scale = "Frankel" if grade.name == "frankel" else "ASIA"
+        cells.append(f"{scale} {(grade.value or '')[-1].upper()}{_on(grade.when)}")
+    worst = compression.worst(facts)
+    cells.append(f"{compression.grade(worst)}{_on(worst.when)}" if worst else "ESCC not recorded")
+    return cells if cord or grades or deficits else ["no deficit coded", *cells]
+
+
+def _on(when: When | None) -> str:
+    return f" ({when.text})" if when else " (no date)"
 
 
 def _missing(facts: Facts) -> tuple[str, ...]:
     return tuple(
         word
         for word, known in (
-            ("epidural compression (ESCC) from MRI", facts.assessed("escc")),
+            ("epidural compression (ESCC) from MRI", compression.worst(facts)),
             ("SINS, level by level", stability.worst(facts)),
             ("performance status (ECOG or Karnofsky)", stability.performance(facts)),
             ("primary tumour", cancer.primary_sites(facts)),
-            ("estimate of life expectancy", facts.measured("life_expectancy")),
+            (
+                "estimate of life expectancy, not older than {life_fresh}".format_map(KNOWLEDGE.thresholds),
+                readiness.estimated(facts, KNOWLEDGE.value("life_fresh")),
+            ),
         )
         if not known
     )

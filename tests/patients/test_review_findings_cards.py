@@ -132,3 +132,27 @@ def test_without_an_emergency_nothing_is_held_back() -> None:
 
 def test_only_what_the_knowledge_files_say_is_held_back() -> None:
     assert {name for name, rule in knowledge.catalogue().items() if rule.after_emergency} == HELD_BACK
+
+
+def test_team_and_oncologist_share_a_card_and_name_only_who_is_not_called_already() -> None:
+    answer = opened(BREAST, SPINE, COMPRESSION, WEAK, sins(15))
+    card = answer.card("multidisciplinary_review")
+    assert card is not None
+    assert card is answer.card("systemic_therapy")
+    assert [s["label"] for s in card["suggestions"]] == ["Refer to medical oncologist"]
+    assert card["summary"].endswith("medical oncology not asked; call now")
+    assert "cord compression on record since 2026-11-22" in card["detail"]
+    assert "no deficit" not in answer.text
+    assert "within 7 days" not in answer.text
+
+
+def test_hospice_patient_in_pain_is_offered_palliative_care_and_no_round_of_specialties() -> None:
+    answer = opened(BREAST, SPINE, COMPRESSION, WEAK, pain(9), sins(15), HOSPICE)
+    card = answer.card("multidisciplinary_review")
+    assert card is not None
+    assert card["indicator"] == "info"
+    assert "310515004" not in answer.offered()
+
+
+def test_hospice_patient_without_symptoms_is_left_alone_by_the_team_card() -> None:
+    assert opened(BREAST, SPINE, HOSPICE).card("multidisciplinary_review") is None
