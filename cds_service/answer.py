@@ -11,7 +11,7 @@ from functools import partial
 from cds_service.errors import HookRequestError, NeededDataMissing
 from cds_service.hook_request import HookRequest
 from cds_service.services import CdsService
-from cds_service.tenants import Tenant
+from cds_service.tenants import CONTENT_TYPE_KEYS, Tenant
 from fhir_mappings import chart, proposed_orders, text_mentions
 from fhir_mappings.answers import Answer, Unavailable, understand
 from fhir_mappings.idea_search import IdeaSearch
@@ -78,5 +78,7 @@ def client(tenant: Tenant, public_base_url: str) -> cards.Client:
     return cards.Client(
         max_cards=int(tenant.client.setting("max_cards")),
         one_action_per_suggestion=bool(tenant.client.setting("one_action_per_suggestion")),
+        plain_detail=bool(tenant.client.setting("plain_detail")),
+        content_type_key=CONTENT_TYPE_KEYS.get(tenant.client.profile, ""),
         rule_url=f"{public_base_url}/rules/{{rule}}",
     )

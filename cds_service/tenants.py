@@ -16,13 +16,17 @@ from hooks import knowledge
 
 LOOPBACK = "loopback"  # in allowed_servers and allowed_origins: any on this machine; a sandbox only
 ASYMMETRIC = ("ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA")
+# What each EHR can do with a card. "standard" is what CDS Hooks 2.0.1 promises.
 PROFILES: dict[str, dict[str, bool | int]] = {
-    "standard": {"one_action_per_suggestion": False, "smart_links": True, "max_cards": 5},
-    # Epic takes one action per suggestion, and drops SMART links that were not registered beforehand.
-    "epic": {"one_action_per_suggestion": True, "smart_links": False, "max_cards": 5},
-    # Oracle Health strips links that were not registered; nothing is known of suggestions with several actions.
-    "oracle-health": {"one_action_per_suggestion": True, "smart_links": False, "max_cards": 5},
+    "standard": {"one_action_per_suggestion": False, "plain_detail": False, "smart_links": True, "max_cards": 5},
+    # Epic takes one action per suggestion, reads Markdown unless told otherwise, and drops SMART links that were not
+    # registered beforehand.
+    "epic": {"one_action_per_suggestion": True, "plain_detail": False, "smart_links": False, "max_cards": 5},
+    # Oracle Health calls patient-view only and strips links that were not registered. Nothing is known of suggestions
+    # with several actions nor of Markdown: what is sent is right either way.
+    "oracle-health": {"one_action_per_suggestion": True, "plain_detail": True, "smart_links": False, "max_cards": 5},
 }
+CONTENT_TYPE_KEYS = {"epic": "com.epic.cdshooks.card.detail.content-type"}  # said with a plain detail
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -69,6 +73,7 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     profile: Literal["standard", "epic", "oracle-health"] = "standard"
     one_action_per_suggestion: bool | None = None
+    plain_detail: bool | None = None
     smart_links: bool | None = None
     max_cards: Annotated[int, msgspec.Meta(ge=1, le=20)] | None = None
 

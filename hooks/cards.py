@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from hooks.card_text import describe, section, shorten
 from hooks.facts import Facts
 from hooks.knowledge import Knowledge
 from hooks.outcomes import INDICATORS, Decision, ProposedOrder, Recommend, Suggestion, references
+from hooks.plain_text import plain
 
 TOPIC_SYSTEM = "urn:spine-cds:card-topic"
 OVERRIDE_SYSTEM = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
@@ -38,6 +39,8 @@ class Client:
     one_action_per_suggestion: bool = False
     selection_behavior: str = "any"
     rule_url: str = ""
+    plain_detail: bool = False  # no Markdown marks
+    content_type_key: str = ""  # this EHR's extension that says so, where it has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ def build(decisions: Iterable[Decision], facts: Facts, to_fhir: ToFhir, client: 
     cards = [_card(group, [next(suggested) for _ in group], facts, to_fhir, client) for group in shown]
     cards += [closing] if closing else []
     for number, card in enumerate(cards):
+        if client.plain_detail:
+            _make_plain(card, client)
         _identify(card, seed, number)
     return cards
 
@@ -183,11 +188,22 @@ def _suggestions(suggested: list[tuple[Suggestion, ...]], to_fhir: ToFhir, clien
         for suggestion in row:
             actions = _actions(suggestion, to_fhir)
             recommended = suggestion.recommended and number == 0
-            if client.one_action_per_suggestion and len(actions) > 1:
-                built += [_suggestion(str(action["description"]), [action], recommended) for action in actions]
+            if client.one_action_per_suggestion:
+                built += _one_by_one(suggestion, actions, recommended)
             elif actions:
                 built.append(_suggestion(suggestion.label, actions, recommended))
     return built
+
+
+def _one_by_one(suggestion: Suggestion, actions: list[dict[str, Any]], recommended: bool) -> Iterator[dict[str, Any]]:
+    """Each action as a suggestion of its own. Epic shows its description and not the label: both say the same.
+
+    The label of a suggestion that creates one order may hold a condition ("if castration-resistant") and goes with it.
+    """
+    only = len(suggestion.create) == 1
+    for action in actions:
+        words = suggestion.label if only and action["type"] == "create" else str(action["description"])
+        yield _suggestion(words, [{**action, "description": words}], recommended)
 
 
 def _suggestion(label: str, actions: list[dict[str, Any]], recommended: bool) -> dict[str, Any]:
@@ -207,6 +223,12 @@ def _actions(suggestion: Suggestion, to_fhir: ToFhir) -> list[dict[str, Any]]:
             return []
         creates.append({"type": "create", "description": order.text, "resource": resource})
     return [*deletes, *creates]
+
+
+def _make_plain(card: Card, client: Client) -> None:
+    card["detail"] = plain(card["detail"])
+    if client.content_type_key:
+        card["extension"] = {**card.get("extension", {}), client.content_type_key: "text/plain"}
 
 
 def _identify(card: Card, seed: bytes, number: int) -> None:

@@ -190,6 +190,7 @@ def test_every_setting_is_documented() -> None:
         "timeout_seconds",
         "profile",
         "one_action_per_suggestion",
+        "plain_detail",
         "smart_links",
         "max_cards",
         "default",
@@ -200,6 +201,7 @@ def test_every_setting_is_documented() -> None:
         "date",
         "valid_until",
         "concept_maps",
+        "mentions",
         "allowed_origins",
     ):
         assert f"`{key}`" in manual
