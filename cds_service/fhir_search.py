@@ -154,7 +154,7 @@ class Reading:
         time.sleep(got.retry_after)
         return self._once(ask)
 
-    def _once(self, ask: Ask) -> Given | Unavailable | Declined:
+    def _once(self, ask: Ask, again: bool = False) -> Given | Unavailable | Declined:
         """One request. Every failure of the network or of the server becomes Unavailable with a plain reason."""
         seconds = self._allowance.seconds_left()
         if seconds <= 0:
@@ -174,6 +174,10 @@ class Reading:
                 return self._body(response.raw)
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
             return self._allowance.late
+        except requests.ConnectionError as error:
+            # A connection that was kept open, and that the server closed as we used it, is no failure of the server.
+            dropped = bool(error.args) and isinstance(error.args[0], urllib3.exceptions.ProtocolError)
+            return self._once(ask, again=True) if dropped and not again else UNREACHABLE
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
             return UNREACHABLE
 

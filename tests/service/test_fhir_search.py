@@ -246,6 +246,31 @@ def test_the_count_is_that_of_all_pages(ask: Ask, fhir_server: FhirServer) -> No
     assert ask().shortfall() == ""
 
 
+def drops(times: int, then: Any) -> Callable[[BaseHTTPRequestHandler], Reply | None]:
+    left = [times]
+
+    def answer(handler: BaseHTTPRequestHandler) -> Reply | None:
+        left[0] -= 1
+        if left[0] < 0:
+            return reply(then)
+        handler.close_connection = True  # without a word
+        return None
+
+    return answer
+
+
+def test_a_connection_that_the_server_closed_is_opened_again(ask: Ask, fhir_server: FhirServer) -> None:
+    fhir_server.replies["Condition"] = drops(1, searchset(condition(1)))
+    assert ids(ask()) == ["c1"]
+    assert len(fhir_server.asked) == 2
+
+
+def test_a_server_that_only_drops_connections(ask: Ask, fhir_server: FhirServer) -> None:
+    fhir_server.replies["Condition"] = drops(9, searchset())
+    assert ask() == Unavailable("the FHIR server could not be reached")
+    assert len(fhir_server.asked) == 2
+
+
 # Paged prefetch values.
 
 
