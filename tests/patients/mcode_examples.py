@@ -18,6 +18,7 @@ from hooks.facts import Fact, Irradiated, When
 DATA = Path(__file__).parents[3] / "shared" / "data"
 GUIDE, TRIALS = DATA / "mcode-ig-4.0.0", DATA / "mcode-trial-matching"
 TODAY = date(2026, 11, 24)
+UNSAID = ("source", "label", "elsewhere")  # the row's own name, the record's words, and what tests of sites tell
 NOTHING = "kept, but says nothing that a rule reads"
 Resource = dict[str, Any]
 
@@ -73,11 +74,11 @@ def _told(patient: Resource, entries: list[Resource]) -> dict[str, list[str]]:
 
 
 def words(fact: Fact | Any) -> str:
-    """Every field of a fact that is not at its default, by name."""
+    """Every field of a fact that is not at its default, by name, but for UNSAID."""
     said = [
         f"{field.name} {_word(value)}"
         for field in dataclasses.fields(fact)
-        if field.name not in ("source", "label") and (value := getattr(fact, field.name)) != field.default
+        if field.name not in UNSAID and (value := getattr(fact, field.name)) != field.default
     ]
     return f"{type(fact).__name__}: {'; '.join(said)}"
 
