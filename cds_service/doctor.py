@@ -197,7 +197,11 @@ def _query_gaps(examined: Examined) -> Iterable[str]:
             if tried.worked and not tried.resources:
                 yield f"{tried.key}: found nothing for anybody; a search that is ignored would look the same"
             if tried.slowest > budget:
-                yield f"{tried.key}: took {tried.slowest} ms, the budget of a whole call is {budget:g} ms"
+                over = sum(one.milliseconds > budget for one in tried.results)
+                yield (
+                    f"{tried.key}: too slow {over} of {len(tried.results)} times, up to {tried.slowest} ms; "
+                    f"the budget of a whole call is {budget:g} ms"
+                )
             if any(one.post_refused for one in tried.results):
                 yield f"{tried.key}: is refused as POST, so that each call asks twice, the second time by a long URL"
 
