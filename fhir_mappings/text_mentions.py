@@ -115,8 +115,6 @@ def _problems(
     """Conditions that stand in the record as they are, without a code that we know."""
     newest: dict[str, tuple[str, _Text | None]] = {}
     for reference, condition, verdict in chart.judged(_only(given, Condition, Patient), patient_id, fhir_server, local):
-        if not isinstance(condition, Condition):
-            continue
         uncoded = isinstance(verdict, relevance.LeftOut) and verdict.reason == UNCODED and not _past(condition)
         when = dates.when(relevance.onset(condition) or condition.recordedDate)
         written = condition.meta.lastUpdated or "" if condition.meta else ""

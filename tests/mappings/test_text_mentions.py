@@ -131,14 +131,14 @@ def test_no_word_of_a_patient_stays_in_memory(search: IdeaSearch) -> None:
 def test_time_is_bounded(search: IdeaSearch, text: str) -> None:
     began = time.perf_counter()
     search.affirmed(text)
-    assert time.perf_counter() - began < 0.5  # measured: 0.03 s
+    assert time.perf_counter() - began < 2  # measured: 0.03 s; the machine may be busy
 
 
 def test_a_whole_call_of_hostile_texts_is_bounded(search: IdeaSearch) -> None:
     long = "no bone metastases if no history of bone metastases " * 2000
     began = time.perf_counter()
     texts = mentions_of(*(problem(long, id=f"c{n}") for n in range(300)), search=search)
-    assert time.perf_counter() - began < 3  # measured: 0.4 s
+    assert time.perf_counter() - began < 6  # measured: 1 s; the machine may be busy
     assert any("too long or too many" in line for line in texts.unread)
 
 
@@ -311,9 +311,12 @@ def test_the_newer_version_of_a_resource_is_read(search: IdeaSearch) -> None:
 
 
 def test_a_patient_named_within_a_bundle(search: IdeaSearch) -> None:
-    patient = {"resourceType": "Bundle", "entry": [{"fullUrl": "urn:uuid:me", "resource": ME}]}
+    other = {"fullUrl": "urn:uuid:you", "resource": {**ME, "id": "p2"}}
+    patient = {"resourceType": "Bundle", "entry": [{"fullUrl": "urn:uuid:me", "resource": ME}, other]}
     texts = mentions_of(reports=[report(subject={"reference": "urn:uuid:me"})], patient=answer(patient), search=search)
     assert len(texts.mentions) == 1
+    texts = mentions_of(reports=[report(subject={"reference": "urn:uuid:you"})], patient=answer(patient), search=search)
+    assert texts.mentions == ()
 
 
 @pytest.mark.parametrize(

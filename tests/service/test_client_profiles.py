@@ -266,6 +266,16 @@ def test_a_condition_on_the_button_is_not_lost_where_only_the_action_is_shown() 
 # Plain text
 
 
+def test_a_plain_card_says_so_where_the_ehr_has_a_word_for_it() -> None:
+    decided = [Decision("bone_modifying_agent", "1.0.0", Recommend(BASE.findings, Wording("info", "s", ("**d**",))))]
+    for key in ("", CONTENT_TYPE):
+        client = Client(plain_detail=True, content_type_key=key)
+        (card,) = cards.build(decided, BASE, lambda order: None, client, b"x")
+        assert "Do:\n- d" in card["detail"]
+        assert card["extension"].get(CONTENT_TYPE) == ("text/plain" if key else None)
+        assert cards.RULES_EXTENSION in card["extension"]
+
+
 def test_plain_text_reads_well() -> None:
     marked = "**Found**\n- C79\\.51 \\(“bone \\*met\\*”\\), since 2026\n\n**Do**\n- Phone **now**: pain &gt; 7"
     assert plain(marked) == "Found:\n- C79.51 (“bone *met*”), since 2026\n\nDo:\n- Phone now: pain \u203a 7"
