@@ -58,6 +58,9 @@ def _follow(thing: Any, walk: _Walk) -> None:
     elif isinstance(thing, tuple | frozenset | list):
         for one in thing:
             _follow(one, walk)
+    elif isinstance(thing, ModuleType):
+        if thing.__name__.startswith("hooks.rules."):
+            _follow(getattr(thing, "decide", None), walk)  # one rule asks what another says
     elif callable(thing) and not isinstance(thing, type):
         function = inspect.unwrap(thing)
         ours = isinstance(function, FunctionType) and function.__module__.partition(".")[0] == "hooks"
