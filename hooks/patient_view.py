@@ -43,10 +43,10 @@ RULES = (
     bone_modifying_agent,
     denosumab_interruption,
     steroid_review,
+    symptom_screening,  # first of the supportive rules: a fall of function leads their card
     pain_team,
     rehabilitation,
     psychosocial_assessment,
-    symptom_screening,
     bone_scan_indicated,
     follow_up_imaging,
 )

@@ -69,5 +69,10 @@ def mri_contraindicated(facts: Facts) -> tuple[Finding, ...]:
     return facts.finding("mri_contraindicated")
 
 
+def modality(facts: Facts) -> str:
+    """The word for a text that asks for images of the spine: MRI, or CT where MRI is recorded as contraindicated."""
+    return "CT" if mri_contraindicated(facts) else "MRI"
+
+
 def mri_caution(facts: Facts) -> tuple[Finding, ...]:
     return facts.finding("implant_mri_caution")

@@ -55,7 +55,13 @@ def _recommend(facts: Facts, drafts: tuple[Order, ...], last: tuple[Fact, ...]) 
     emergency = (*neurology.new_deficits(facts, days), *neurology.suspected_compression(facts))
     because = (*drafts, *last, *cancer.spinal_metastases(facts)[:1], *emergency)
     surgery = any(o.concepts & set(treatment.SURGERY) for o in drafts)
-    text = KNOWLEDGE.card("emergency" if emergency else "elective", treatment="surgery" if surgery else "radiotherapy")
+    scan = imaging.modality(facts)
+    text = KNOWLEDGE.card(
+        "emergency" if emergency else "elective",
+        treatment="surgery" if surgery else "radiotherapy",
+        scan=scan,
+        studies="CT" if scan == "CT" else "MRI or CT",
+    )
     return Recommend(
         because=tuple(dict.fromkeys(because)),
         says=Wording(

@@ -6,7 +6,7 @@ from hooks import knowledge, proposals
 from hooks.facts import Fact, Facts, Finding, Imaging, Measurement
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
 from hooks.questions import cancer, care, imaging
-from hooks.rules.bone_scan_low_yield import OWN_STAGING
+from hooks.rules.bone_scan_low_yield import OWN_STAGING, studies
 from hooks.rules.follow_up_imaging import urgent_imaging
 
 KNOWLEDGE = knowledge.load(__name__)
@@ -96,7 +96,7 @@ def _variant(facts: Facts) -> str | None:
 
 def _recommend(facts: Facts, variant: str, signs: tuple[Finding | Measurement, ...]) -> Recommend:
     because: tuple[Fact, ...] = (*signs, *cancer.any_cancer(facts)[:1])
-    text = KNOWLEDGE.card(variant, cancer=cancer.name(facts), sign=_words(signs))
+    text = KNOWLEDGE.card(variant, cancer=cancer.name(facts), sign=_words(signs), **studies(facts))
     alp = (KNOWLEDGE.text("alp"),) if any(isinstance(sign, Measurement) for sign in signs) else ()
     return Recommend(
         because=because,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from hooks import knowledge
 from hooks.facts import Fact, Facts, Measurement, Order
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Suggestion
-from hooks.questions import cancer, care, labs, neurology
+from hooks.questions import cancer, care, imaging, labs, neurology
 from hooks.rules.spine_mri_for_pain import back_pain
 
 KNOWLEDGE = knowledge.load(__name__)
@@ -27,7 +27,7 @@ def decide(facts: Facts) -> Outcome:
         return CannotTell(("a bone scan order",))
     myeloma = facts.finding("primary_myeloma", "myeloma_smouldering", "plasmacytoma_solitary")
     if myeloma:
-        return _recommend("myeloma", drafts, (*drafts, *myeloma))
+        return _recommend(facts, "myeloma", drafts, (*drafts, *myeloma))
     indication = _indication(facts)
     if indication:
         return NotApplicable("there is a reason to look at the bones", (*indication, *drafts))
@@ -36,7 +36,7 @@ def decide(facts: Facts) -> Outcome:
         return CannotTell(missing, ask=True, because=drafts)
     sites = cancer.primary_sites(facts)
     variant = "kidney" if "primary_kidney_rcc" in sites else "own_staging" if sites & OWN_STAGING else "other"
-    return _recommend(variant, drafts, (*drafts, *cancer.any_cancer(facts)[:1], *_results(facts)), cancer.name(facts))
+    return _recommend(facts, variant, drafts, (*drafts, *cancer.any_cancer(facts)[:1], *_results(facts)))
 
 
 def _indication(facts: Facts) -> tuple[Fact, ...]:
@@ -79,9 +79,26 @@ def _results(facts: Facts) -> tuple[Measurement, ...]:
     return tuple(m for m in (facts.measured("alp"), facts.measured("pain_score")) if m)
 
 
-def _recommend(variant: str, drafts: tuple[Order, ...], because: tuple[Fact, ...], cancer_name: str = "") -> Recommend:
+def studies(facts: Facts) -> dict[str, str]:
+    """The other studies that a text may name: without MRI where that is recorded as contraindicated."""
+    if imaging.mri_contraindicated(facts):
+        return {
+            "scan": "CT",
+            "other": "PET",
+            "whole_body": "PET/CT",
+            "myeloma": "whole-body low-dose CT or PET/CT",
+        }
+    return {
+        "scan": "MRI",
+        "other": "MRI or PET",
+        "whole_body": "whole-body MRI or PET/CT",
+        "myeloma": "whole-body low-dose CT, MRI or PET/CT",
+    }
+
+
+def _recommend(facts: Facts, variant: str, drafts: tuple[Order, ...], because: tuple[Fact, ...]) -> Recommend:
     return Recommend(
         because=tuple(dict.fromkeys(because)),
-        says=KNOWLEDGE.card(variant, cancer=cancer_name),
+        says=KNOWLEDGE.card(variant, cancer=cancer.name(facts), **studies(facts)),
         suggestions=tuple(Suggestion("Remove the bone scan order", delete=(o.source,)) for o in drafts),
     )

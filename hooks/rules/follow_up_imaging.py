@@ -67,11 +67,16 @@ def _overdue(facts: Facts, studies: tuple[Imaging, ...], because: tuple[Fact, ..
     trend = facts.assessed("disease_status")[:2]
     sbrt = _recent_sbrt(facts)
     last = max((s for s in studies if s.when), key=lambda s: s.when.latest if s.when else facts.as_of, default=None)
+    scan = imaging.modality(facts)
     text = KNOWLEDGE.card(
-        "overdue" if last else "none", cancer=cancer.name(facts), when=last.when.text if last and last.when else ""
+        "overdue" if last else "none",
+        cancer=cancer.name(facts),
+        when=last.when.text if last and last.when else "",
+        scan=scan,
+        cord="which alone shows the cord" if scan == "MRI" else "with myelography if the cord must be seen",
     )
     pace = KNOWLEDGE.text(_pace([a.value for a in trend]))
-    after_sbrt = (KNOWLEDGE.text("after_sbrt"),) if sbrt else ()
+    after_sbrt = (KNOWLEDGE.text("after_sbrt", scan=scan),) if sbrt else ()
     because = (*because, *((last,) if last else ()), *trend, *sbrt)
     return Recommend(
         because=because,

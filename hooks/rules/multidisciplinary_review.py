@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from hooks import knowledge, proposals
+from hooks import emergency, knowledge, proposals
 from hooks.facts import Fact, Facts, Order, When
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Suggestion, Wording
 from hooks.questions import cancer, care, compression, neurology, readiness, stability
 from hooks.questions.care import CONSULTS
-from hooks.rules import confirmed_cord_compression, suspected_cord_compression
 
 KNOWLEDGE = knowledge.load(__name__)
 PALLIATIVE = ("consult_palliative",)
-EMERGENCY = (suspected_cord_compression, confirmed_cord_compression)
 
 
 def decide(facts: Facts) -> Outcome:
@@ -32,7 +30,7 @@ def decide(facts: Facts) -> Outcome:
     open_consults = [name for name, kinds in CONSULTS.items() if not _asked(facts, kinds, since)]
     if not open_consults:
         return _all_asked(facts)
-    calling = _emergency(facts)
+    calling = emergency.cards(facts)
     because = tuple(
         dict.fromkeys(
             (
@@ -53,12 +51,6 @@ def decide(facts: Facts) -> Outcome:
         missing=_missing(facts),
         suggestions=_suggest(facts, open_consults, because, urgency),
     )
-
-
-def _emergency(facts: Facts) -> tuple[Recommend, ...]:
-    """The cards on cord compression that speak beside this one: they call specialties themselves."""
-    answers = (rule.decide(facts) for rule in EMERGENCY)
-    return tuple(answer for answer in answers if isinstance(answer, Recommend))
 
 
 def _now(facts: Facts, calling: tuple[Recommend, ...]) -> bool:

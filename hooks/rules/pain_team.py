@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from hooks import knowledge, proposals
+from hooks import emergency, knowledge, proposals
 from hooks.facts import Fact, Facts, Measurement
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
-from hooks.questions import cancer, care
+from hooks.questions import cancer, care, imaging
+from hooks.rules import follow_up_imaging
 
 KNOWLEDGE = knowledge.load(__name__)
 TEAMS = ("consult_pain", "consult_palliative")
@@ -34,16 +35,20 @@ def decide(facts: Facts) -> Outcome:
 
 
 def _recommend(facts: Facts, variant: str, scores: tuple[Measurement, ...], metastases: tuple[Fact, ...]) -> Recommend:
-    comfort = care.comfort_focused(facts)
-    text = KNOWLEDGE.card("comfort" if comfort else variant, pain=f"{scores[0].value.normalize():f}")
+    comfort, newest = care.comfort_focused(facts), scores[0]
+    old = newest.when is None or not newest.when.maybe_within(KNOWLEDGE.value("ask_again"), facts.as_of)
+    text = KNOWLEDGE.card(
+        ("comfort" if comfort else variant) + ("_old" if old else ""),
+        pain=f"{newest.value.normalize():f}",
+        when=newest.when.text if newest.when else "",
+    )
     indicator = KNOWLEDGE.cards[variant].indicator  # comfort changes the words, not the urgency
     because: tuple[Fact, ...] = (*scores, *metastases[:1], *comfort)
     team = "consult_palliative" if comfort else "consult_pain"
+    lines = (*text.do, *_imaging(facts, variant), *proposals.referral_lines(facts, *TEAMS))
     return Recommend(
         because=because,
-        says=Wording(
-            indicator, text.summary, (*text.do, *proposals.referral_lines(facts, *TEAMS)), text.why, text.why_not
-        ),
+        says=Wording(indicator, text.summary, lines, text.why, text.why_not),
         missing=()
         if facts.knows("orders and referrals")
         else ("whether the pain team was asked: orders and referrals are not fully available",),
@@ -51,3 +56,10 @@ def _recommend(facts: Facts, variant: str, scores: tuple[Measurement, ...], meta
         if proposals.referral_lines(facts, *TEAMS)
         else proposals.consult(facts, team, because, "urgent" if variant == "severe" else "routine"),
     )
+
+
+def _imaging(facts: Facts, variant: str) -> tuple[str, ...]:
+    """When pain asks for images; not beside a card that asks for them already, nor in comfort-focused care."""
+    if care.comfort_focused(facts) or emergency.cards(facts) or follow_up_imaging.urgent_imaging(facts):
+        return ()
+    return (KNOWLEDGE.text(f"{variant}_imaging", scan=imaging.modality(facts)),)

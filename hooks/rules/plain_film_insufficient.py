@@ -47,8 +47,9 @@ def _speak(
         return CannotTell((missing,), because=(*comfort, *drafts, *neurology.grades(facts)))
     because: tuple[Fact, ...] = tuple(dict.fromkeys((*drafts, *reason, *cancer.any_cancer(facts)[:1])))
     variant = ("film" if film else "bone_scan") + ("_urgent" if urgent else "")
-    text = KNOWLEDGE.card(variant, cancer=cancer.name(facts))
-    comfort_line = (KNOWLEDGE.text("comfort"),) if comfort else ()
+    scan = imaging.modality(facts)
+    text = KNOWLEDGE.card(variant, cancer=cancer.name(facts), scan=scan)
+    comfort_line = (KNOWLEDGE.text("comfort", scan=scan),) if comfort else ()
     return Recommend(
         because=because,
         says=Wording(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hooks import knowledge, proposals
-from hooks.facts import Assessment, Fact, Facts, Finding, Order, Procedure
+from hooks.facts import Assessment, Fact, Facts, Finding, Order, Procedure, When
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
 from hooks.questions import cancer, care, imaging, neurology, stability, treatment
 from hooks.questions.care import CONSULTS
@@ -22,6 +22,12 @@ def decide(facts: Facts) -> Outcome:
     if asked:
         return NotApplicable("a rehabilitation referral is open", asked)
     reasons = _reasons(facts)
+    old = tuple(one for one in neurology.signs(facts) if _long_unchanged(facts, one))
+    if not reasons and old:
+        return CannotTell(
+            ("whether the deficit, on record for more than {old_deficit}, is worse".format_map(KNOWLEDGE.thresholds),),
+            because=(*old, *neurology.grades(facts)),
+        )
     if not reasons:
         missing = ("whether there is a neurological deficit, or surgery of the spine",)
         return CannotTell(missing, because=neurology.newest_grades(facts))
@@ -33,14 +39,31 @@ def decide(facts: Facts) -> Outcome:
 
 
 def _reasons(facts: Facts) -> tuple[Reason, ...]:
-    """Deficits, however old; surgery of late, or on order."""
+    """Deficits, unless they are old and unchanged; surgery of late, or on order."""
     recent = KNOWLEDGE.value("recent_surgery")
     operated = tuple(
         p
         for p in treatment.done(facts, *treatment.SURGERY)
         if p.when is None or p.when.maybe_within(recent, facts.as_of)
     )
-    return (*neurology.signs(facts), *operated, *imaging.pending(facts, *treatment.SURGERY))
+    signs = tuple(one for one in neurology.signs(facts) if not _long_unchanged(facts, one))
+    return (*signs, *operated, *imaging.pending(facts, *treatment.SURGERY))
+
+
+def _long_unchanged(facts: Facts, one: Finding | Assessment) -> bool:
+    """A deficit with an onset long ago; a grade that was no better then. What is worse shows as a grade of its own."""
+    start = one.onset if isinstance(one, Finding) else _not_better_since(facts, one)
+    return bool(start and not start.maybe_within(KNOWLEDGE.value("old_deficit"), facts.as_of))
+
+
+def _not_better_since(facts: Facts, newest: Assessment) -> When | None:
+    """The date of the first grade in the unbroken run, up to the newest, that was as bad or worse."""
+    since = newest.when
+    for grade in facts.assessed(newest.name):
+        if (grade.value or "z") > (newest.value or ""):  # letters run from a (complete) to e (normal)
+            break
+        since = grade.when
+    return since
 
 
 def _seen_since(facts: Facts, reasons: tuple[Reason, ...]) -> tuple[Order, ...]:

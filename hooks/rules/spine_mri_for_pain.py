@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hooks import knowledge, proposals
-from hooks.facts import Fact, Facts, Finding
+from hooks.facts import Fact, Facts, Finding, Imaging
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
 from hooks.questions import cancer, care, imaging, neurology
 
@@ -26,8 +26,7 @@ def decide(facts: Facts) -> Outcome:
         return NotApplicable("there is a new deficit too: the emergency rule speaks", deficits)
     current = tuple(p for p in pain if not p.when or p.when.maybe_within(KNOWLEDGE.value("current_pain"), facts.as_of))
     if not current:
-        missing = "whether the back pain, on record for more than {current_pain}, is new or worse"
-        return CannotTell((missing.format_map(KNOWLEDGE.thresholds),), because=pain)
+        return _old(facts, pain)
     open_pain = tuple(p for p in current if not imaging.answered_by(facts, p, "MR", "CT"))
     if not open_pain:
         answered = tuple(i for p in current for i in imaging.answered_by(facts, p, "MR", "CT"))
@@ -36,7 +35,7 @@ def decide(facts: Facts) -> Outcome:
             because=(*dict.fromkeys(answered), *current),
         )
     because: tuple[Fact, ...] = (*open_pain, *cancer.any_cancer(facts)[:2], *imaging.pending_whole_spine_mri(facts))
-    text = KNOWLEDGE.card("imaging", cancer=cancer.name(facts))
+    text = KNOWLEDGE.card("imaging", cancer=cancer.name(facts), scan=imaging.modality(facts))
     return Recommend(
         because=because,
         says=Wording(
@@ -45,6 +44,21 @@ def decide(facts: Facts) -> Outcome:
         missing=_missing(facts, open_pain),
         suggestions=proposals.spine_imaging(facts, "urgent", because),
     )
+
+
+def _old(facts: Facts, pain: tuple[Finding, ...]) -> CannotTell:
+    """Onset decides; pain that was recorded again of late, and not imaged since, is asked about."""
+    for p in pain:
+        again = p.onset and p.recorded and p.recorded.maybe_within(KNOWLEDGE.value("recorded_again"), facts.as_of)
+        if again and p.onset and p.recorded and not imaging.since(_studies(facts), p.recorded):
+            asked = f"whether the back pain, since {p.onset.text} and recorded again {p.recorded.text}, is new or worse"
+            return CannotTell((asked,), ask=True, because=pain)
+    missing = "whether the back pain, on record for more than {current_pain}, is new or worse"
+    return CannotTell((missing.format_map(KNOWLEDGE.thresholds),), because=pain)
+
+
+def _studies(facts: Facts) -> tuple[Imaging, ...]:
+    return imaging.spine_studies(facts, "MR", "CT")
 
 
 def back_pain(facts: Facts) -> tuple[Finding, ...]:

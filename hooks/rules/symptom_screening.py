@@ -21,16 +21,18 @@ def decide(facts: Facts) -> Outcome:
         return NotApplicable("comfort-focused care: no systematic screening is proposed", comfort)
     fallen = _fallen(facts)
     if fallen:
-        return _recommend("fallen", (*fallen, *cancer.spinal_metastases(facts)[:1]))
-    lacking = _lacking(facts)
-    if not lacking:
+        return _recommend(facts, "fallen", (*fallen, *cancer.spinal_metastases(facts)[:1]))
+    gaps = _gaps(facts)
+    lacking = tuple(KNOWLEDGE.text(f"{gap}_gap") for gap in gaps)
+    if not gaps:
         return CannotTell(
             ("whether symptoms or function have changed since they were measured",),
             because=(*_measured(facts), *_compared(facts)),
         )
     if not facts.knows(KIND):
         return CannotTell((f"{' and '.join(lacking)}: {KIND} are not fully available",), because=_compared(facts))
-    return _recommend("screen", (*metastases[:1], *_measured(facts)), " or ".join(lacking))
+    variant = gaps[0] if len(gaps) == 1 else "screen"
+    return _recommend(facts, variant, (*metastases[:1], *_measured(facts)), " or ".join(lacking))
 
 
 def _fallen(facts: Facts) -> tuple[Fact, ...]:
@@ -84,18 +86,16 @@ def _function(facts: Facts) -> tuple[Measurement | Assessment, ...]:
     return tuple(v for v in values if v.when and v.when.maybe_within(KNOWLEDGE.value("function"), facts.as_of))
 
 
-def _lacking(facts: Facts) -> tuple[str, ...]:
-    lines = []
-    if not care.pain_scores(facts, KNOWLEDGE.value("pain")):
-        lines.append("pain score within {pain}".format_map(KNOWLEDGE.thresholds))
-    if not _function(facts):
-        lines.append("neurological or functional grade within {function}".format_map(KNOWLEDGE.thresholds))
-    return tuple(lines)
+def _gaps(facts: Facts) -> tuple[str, ...]:
+    """Which of the two has not been measured of late."""
+    pain = () if care.pain_scores(facts, KNOWLEDGE.value("pain")) else ("pain",)
+    return (*pain, *(() if _function(facts) else ("function",)))
 
 
 def _measured(facts: Facts) -> tuple[Fact, ...]:
     return (*care.pain_scores(facts, KNOWLEDGE.value("pain")), *_function(facts))
 
 
-def _recommend(variant: str, because: tuple[Fact, ...], lacking: str = "") -> Recommend:
-    return Recommend(because=tuple(dict.fromkeys(because)), says=KNOWLEDGE.card(variant, lacking=lacking))
+def _recommend(facts: Facts, variant: str, because: tuple[Fact, ...], lacking: str = "") -> Recommend:
+    text = KNOWLEDGE.card(variant, lacking=lacking, scan=imaging.modality(facts))
+    return Recommend(because=tuple(dict.fromkeys(because)), says=text)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hooks import knowledge, proposals
 from hooks.facts import Fact, Facts, Order
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
-from hooks.questions import cancer, imaging, neurology
+from hooks.questions import cancer, care, imaging, neurology
 from hooks.questions.care import newest
+from hooks.rules.bone_scan_low_yield import LEAST_PAIN
 from hooks.rules.spine_mri_for_pain import back_pain
 
 KNOWLEDGE = knowledge.load(__name__)
@@ -30,16 +31,32 @@ def decide(facts: Facts) -> Outcome:
     done = _already_imaged(facts, reason)
     if done:
         return CannotTell(("whether anything is new or worse since the whole-spine MRI",), because=(*done, *regional))
-    urgent = bool(neurology.new_deficits(facts, KNOWLEDGE.value("new_deficit")))
     because = (*regional, *reason, *cancer.any_cancer(facts)[:1])
-    text = KNOWLEDGE.card("replace", region=_region(regional), cancer=cancer.name(facts))
+    priority = _priority(facts)
+    variant = "known" if priority == "routine" else "replace"
+    if imaging.mri_contraindicated(facts):
+        variant = "contraindicated"
+    text = KNOWLEDGE.card(variant, region=_region(regional), cancer=cancer.name(facts))
     return Recommend(
         because=tuple(dict.fromkeys(because)),
         says=Wording(
             text.indicator, text.summary, (*text.do, *proposals.spine_imaging_lines(facts)), text.why, text.why_not
         ),
-        suggestions=proposals.spine_imaging(facts, "stat" if urgent else "urgent", because, regional),
+        suggestions=proposals.spine_imaging(facts, priority, because, regional),
     )
+
+
+def _priority(facts: Facts) -> str:
+    """By what is on record: a new deficit, other symptoms, or metastases alone, which are imaged as routine."""
+    if neurology.new_deficits(facts, KNOWLEDGE.value("new_deficit")):
+        return "stat"
+    symptoms = (
+        *neurology.deficits(facts),
+        *neurology.suspected_compression(facts),
+        *back_pain(facts),
+        *(m for m in care.pain_scores(facts, KNOWLEDGE.value("pain_fresh")) if m.value >= LEAST_PAIN),
+    )
+    return "urgent" if symptoms or not cancer.suspected_spinal_metastases(facts) else "routine"
 
 
 def _reason(facts: Facts) -> tuple[Fact, ...]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from hooks import knowledge
+from hooks import knowledge, order_select, patient_view, run
+from hooks.facts import Finding
+from hooks.outcomes import Recommend
 from tests.mappings.charts import coded, observation
-from tests.patients.test_riskiest_points import BREAST, KIDNEY, PAIN, SPINE, WEAK
+from tests.patients.test_riskiest_points import BREAST, KIDNEY, PAIN, PROSTATE, SPINE, WEAK
 from tests.patients.whole_patients import (
     ICD,
     LNC,
@@ -25,6 +28,9 @@ from tests.patients.whole_patients import (
     service,
     signing,
 )
+from tests.read_vignettes import Vignette, all_vignettes
+
+RULES = {rule.KNOWLEDGE.rule: rule for rule in (*patient_view.RULES, *order_select.RULES)}
 
 COMPRESSION = problem("scc", SCT, "71286001", "2026-11-22")
 NO_MRI = problem("nomri", OURS, "mri-contraindicated", "2026-01-01")
@@ -156,3 +162,68 @@ def test_hospice_patient_in_pain_is_offered_palliative_care_and_no_round_of_spec
 
 def test_hospice_patient_without_symptoms_is_left_alone_by_the_team_card() -> None:
     assert opened(BREAST, SPINE, HOSPICE).card("multidisciplinary_review") is None
+
+
+def test_lumbar_mri_for_known_metastases_without_symptoms_is_replaced_as_routine() -> None:
+    answer = signing(LUMBAR, record=(PROSTATE, SPINE))
+    card = answer.card("whole_spine_mri")
+    assert card is not None
+    assert card["indicator"] == "warning"
+    assert [a["resource"]["priority"] for a in card["suggestions"][0]["actions"] if a["type"] == "create"] == [
+        "routine"
+    ]
+    assert "neither pain nor deficit" in card["detail"]
+
+
+OURS_TO_WORD = {
+    "baseline_imaging",
+    "bone_scan_indicated",
+    "bone_scan_low_yield",
+    "follow_up_imaging",
+    "pain_team",
+    "plain_film_insufficient",
+    "spine_mri_for_pain",
+    "symptom_screening",
+    "whole_spine_mri",
+}
+
+
+@pytest.mark.parametrize("vignette", [v for v in all_vignettes() if v.rule in OURS_TO_WORD], ids=str)
+def test_nobody_is_told_to_order_mri_where_it_is_contraindicated(vignette: Vignette) -> None:
+    forbidden = Finding("Condition/no-mri", frozenset({"mri_contraindicated"}))
+    facts = replace(vignette.facts, findings=(*vignette.facts.findings, forbidden))
+    outcome = run.decide([RULES[vignette.rule]], facts)[0].outcome
+    if isinstance(outcome, Recommend):
+        lines = [line for line in outcome.says.do if not line.startswith("MRI is recorded as contraindicated")]
+        assert not [line for line in (outcome.says.summary, *lines) if "MRI" in line]
+
+
+def test_old_back_pain_recorded_again_is_asked_about() -> None:
+    answer = opened(BREAST, problem("bp", ICD, "M54.6", "2024-01-01", recordedDate="2026-11-20"))
+    (card,) = answer.cards
+    assert "since 2024-01-01 and recorded again 2026-11-20, is new or worse" in card["detail"]
+
+
+def test_paraplegic_since_2010_is_not_sent_to_rehabilitation_now() -> None:
+    answer = opened(BREAST, SPINE, problem("p", ICD, "G82.20", "2010-01-01"))
+    assert answer.card("rehabilitation") is None
+    assert answer.rules["rehabilitation"]["outcome"] == "cannot_tell"
+
+
+def test_beside_an_emergency_nobody_speaks_of_a_week() -> None:
+    answer = opened(BREAST, SPINE, WEAK, PAIN, sins(15), pain(8))
+    assert "week" not in "\n".join(f"{card['summary']}\n{card['detail']}" for card in answer.cards[:-1])
+
+
+def test_old_pain_score_is_asked_again_before_it_is_treated() -> None:
+    card = opened(BREAST, SPINE, pain(9, "2026-10-28")).card("pain_team")
+    assert card is not None
+    assert card["summary"].startswith("Pain 9 of 10 on 2026-10-28, spinal metastases: ask again today")
+
+
+def test_what_was_found_is_said_once_and_without_dates_that_mean_nothing() -> None:
+    answer = signing(LUMBAR, record=(BREAST, WEAK))
+    assert "- draft order: MRI lumbar (“MR Lumbar spine”)\n" in answer.text
+    found = opened(BREAST, SPINE, pain(9), sins(9)).text
+    assert "- pain score 9 of 10, 2026-11-20\n" in found
+    assert "- SINS 9 at T12, 2026-11-20\n" in found
