@@ -47,7 +47,7 @@ def build(
         section("Failed on our side, not assessed", (_title(d) for d in failed)),
         section("Data that did not reach this service", unknown),
         section("Not shown for lack of room", (one.outcome.says.summary for one in omitted)),
-        section("After the emergency", (one.outcome.says.summary for one in later)),
+        section("After the emergency", (one.knowledge.title for one in later)),
         section(mentions.TITLE, mentioned),
         "This is no all-clear: what is not recorded is not known.",
     ]
@@ -101,7 +101,8 @@ def _summary(failed: int, asked: int, unknown: bool, cut: int, child: bool, late
         reasons.append(f"{later} for after the emergency")
     if mentioned:
         reasons.append("text without codes to review")
-    return "Not assessed (spine metastasis): " + ", ".join(reasons)
+    what = "Not assessed" if failed or asked or unknown or mentioned else "Not shown"
+    return f"{what} (spine metastasis): {', '.join(reasons)}"
 
 
 def _title(decision: Decision) -> str:

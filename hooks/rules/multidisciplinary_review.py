@@ -20,7 +20,7 @@ def decide(facts: Facts) -> Outcome:
     metastases = cancer.spinal_metastases(facts)
     if not metastases:
         return CannotTell(
-            ("where the bone metastases lie: in the spine or elsewhere",),
+            ("body site of the bone metastases: spine or elsewhere",),
             ask=bool(cancer.bone_metastases(facts)),
             because=cancer.bone_metastases(facts),
         )

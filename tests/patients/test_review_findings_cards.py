@@ -227,3 +227,15 @@ def test_what_was_found_is_said_once_and_without_dates_that_mean_nothing() -> No
     found = opened(BREAST, SPINE, pain(9), sins(9)).text
     assert "- pain score 9 of 10, 2026-11-20\n" in found
     assert "- SINS 9 at T12, 2026-11-20\n" in found
+
+
+def test_what_waits_is_named_by_its_title_and_does_not_say_today() -> None:
+    closing = opened(BREAST, SPINE, COMPRESSION, WEAK).cards[-1]
+    assert closing["summary"] == "Not shown (spine metastasis): 3 for after the emergency"
+    assert "- Screening of symptoms and function\n" in closing["detail"]
+    assert "today" not in closing["detail"]
+
+
+def test_closing_card_says_which_check_needs_what() -> None:
+    closing = opened(BREAST, problem("bone", ICD, "C79.51", "2026-09-01")).cards[-1]
+    assert "- Multidisciplinary review: body site of the bone metastases: spine or elsewhere\n" in closing["detail"]
