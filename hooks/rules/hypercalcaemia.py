@@ -1,4 +1,4 @@
-"""Active cancer: is calcium too high?"""
+"""Active cancer: is calcium too high, or dangerously low?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ KNOWLEDGE = knowledge.load(__name__)
 
 
 def decide(facts: Facts) -> Outcome:
-    """E10, in steps of the corrected or ionised calcium. Fires without albumin and says so: a low one hides more."""
+    """E10, in steps of the corrected or ionised calcium, and severe hypocalcaemia, whichever drug caused it.
+
+    Fires without albumin and says so: with a low one the true calcium is higher.
+    """
     active = (*cancer.primaries(facts), *facts.finding(*cancer.SECONDARY))
     if not active:
         return CannotTell(("an active cancer",))
@@ -25,7 +28,7 @@ def decide(facts: Facts) -> Outcome:
         return _recommend(facts, calcium, step, active[:1])
     if calcium.kind == "uncorrected":
         return CannotTell(("albumin: total calcium is not corrected",), because=calcium.because)
-    return NotApplicable(f"{calcium} is not raised", calcium.because)
+    return NotApplicable(f"{calcium} is neither raised nor severely low", calcium.because)
 
 
 def emergency(facts: Facts) -> labs.Calcium | None:
@@ -33,6 +36,12 @@ def emergency(facts: Facts) -> labs.Calcium | None:
     calcium = labs.calcium(facts, pairing_days=KNOWLEDGE.value("fresh"))
     urgent = calcium is not None and _fresh(facts, calcium) and _step(calcium) in ("urgent", "critical")
     return calcium if urgent else None
+
+
+def raised(facts: Facts) -> bool:
+    """Is a recent calcium high enough for this rule to speak of it?"""
+    calcium = labs.calcium(facts, pairing_days=KNOWLEDGE.value("fresh"))
+    return calcium is not None and _fresh(facts, calcium) and _step(calcium) in ("review", "urgent", "critical")
 
 
 def _fresh(facts: Facts, calcium: labs.Calcium) -> bool:
@@ -46,8 +55,10 @@ def _step(calcium: labs.Calcium) -> str | None:
         return "critical"
     if calcium.value >= KNOWLEDGE.value("urgent"):
         return "urgent"
-    raised = calcium.value >= KNOWLEDGE.value("raised") and (calcium.high is None or calcium.value > calcium.high)
-    return "review" if raised else None
+    if calcium.value < KNOWLEDGE.value("low"):
+        return "low"
+    above = calcium.high is None or calcium.value > calcium.high
+    return "review" if above and calcium.value >= KNOWLEDGE.value("raised") else None
 
 
 def _ionised_step(calcium: labs.Calcium) -> str | None:
@@ -55,15 +66,18 @@ def _ionised_step(calcium: labs.Calcium) -> str | None:
         return "critical"
     if calcium.value > KNOWLEDGE.value("ionised_urgent"):
         return "urgent"
+    if calcium.value < KNOWLEDGE.value("ionised_low"):
+        return "low"
     return "review" if calcium.high is not None and calcium.value > calcium.high else None
 
 
 def _recommend(facts: Facts, calcium: labs.Calcium, step: str, active: tuple[Fact, ...]) -> Recommend:
     comfort = care.comfort_focused(facts)
-    variant = "comfort" if comfort else step
+    variant = step if not comfort else "comfort_low" if step == "low" else "comfort"
     taken = calcium.because[0].when
+    gap = ("albumin: the true calcium may differ (higher with low albumin)",)
     return Recommend(
         because=(*calcium.because, *active, *comfort),
         says=KNOWLEDGE.card(variant, calcium=str(calcium), when=taken.text if taken else ""),
-        missing=("albumin: the true calcium may be higher",) if calcium.kind == "uncorrected" else (),
+        missing=gap if calcium.kind == "uncorrected" else (),
     )
