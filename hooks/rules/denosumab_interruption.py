@@ -75,8 +75,9 @@ def _recommend(facts: Facts, doses: tuple[Medication, ...], milligrams: Decimal 
     ]
     if milligrams is None:
         missing.append("the denosumab dose: 60 mg or 120 mg")
+    variant = ("stopped" if _past(facts, last, "stopped") else "cancer_dose") if high else "low_dose"
     return Recommend(
         because=(last, *_indication(facts)[:1]),
-        says=KNOWLEDGE.card("cancer_dose" if high else "low_dose", when=last.when.text if last.when else ""),
+        says=KNOWLEDGE.card(variant, when=last.when.text if last.when else ""),
         missing=tuple(missing),
     )

@@ -64,9 +64,9 @@ def _treated(facts: Facts) -> tuple[Procedure, ...]:
 def _recommend(
     running: tuple[Medication, ...], treated: tuple[Procedure, ...], disease: tuple[Finding, ...]
 ) -> Recommend:
-    since = running[-1].when
+    since, done = running[-1].when, treated[0].when
     return Recommend(
         because=(*running, *treated, *disease),
-        says=KNOWLEDGE.card("review", since=since.text if since else "an unknown date"),
+        says=KNOWLEDGE.card("review", since=since.text if since else "an unknown date", done=done.text if done else ""),
         missing=("a plan to reduce it: a taper is not readable from the record",),
     )
