@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 from hooks import knowledge
@@ -80,10 +81,13 @@ def _answer(
     when = other.when.text if other.when else "an unknown date"
     words = {"agent": bone_agents.agent(draft), "other": bone_agents.agent(other), "when": when}
     kind = "in this session" if other.draft else f"given {when}" if bone_agents.was_given(other) else f"ordered {when}"
+    says = KNOWLEDGE.card(variant, state=kind, **words)
+    if variant == "too_soon" and "zoledronic_acid" in draft.concepts:
+        says = replace(says, why_not=(KNOWLEDGE.text("hypercalcaemia"),))
     removable = dict.fromkeys(m for m in (*drafts, *involved) if m.draft and m in involved)
     return Recommend(
         because=tuple(dict.fromkeys((*drafts, *involved))),
-        says=KNOWLEDGE.card(variant, state=kind, **words),
+        says=says,
         missing=(DOSE_UNKNOWN,) if any(_dose_unknown(m) for m in involved) else (),
         suggestions=tuple(
             Suggestion(f"Remove the {bone_agents.agent(m)} order", delete=(m.source,)) for m in removable
