@@ -140,6 +140,11 @@ def shorten(summary: str) -> str:
     return summary[: SUMMARY_LIMIT - 1].rpartition(" ")[0].rstrip(" ,;:") + "…"
 
 
+def sentence(words: str) -> str:
+    """Words as the beginning of a sentence."""
+    return words[:1].upper() + words[1:]
+
+
 def section(title: str, lines: Iterable[str]) -> str:
     """A headed list, or nothing when there are no lines. What two rules say alike is said once."""
     first: dict[str, str] = {}

@@ -163,7 +163,7 @@ def _detail(group: list[Spoken], facts: Facts) -> str:
     parts = [
         section("Also", also),
         section("Found", (describe(fact) for outcome in outcomes for fact in outcome.because)),
-        section("Do", (line for outcome in outcomes for line in outcome.says.do)),
+        section("Do", _ordered_not_given([line for outcome in outcomes for line in outcome.says.do])),
         section(
             "Not known", [line for outcome in outcomes for line in outcome.missing] + closing_card.undelivered(facts)
         ),
@@ -171,6 +171,11 @@ def _detail(group: list[Spoken], facts: Facts) -> str:
         section("Why not otherwise", (line for outcome in outcomes for line in outcome.says.why_not)),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _ordered_not_given(lines: list[str]) -> list[str]:
+    """What must not be given stands before all else: the reader is about to sign for it."""
+    return sorted(lines, key=lambda line: not (line.startswith("Do not give ") and line.endswith(" now.")))
 
 
 def _override_reasons(group: list[Spoken]) -> list[dict[str, str]]:

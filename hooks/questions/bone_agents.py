@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from hooks.facts import Facts, Medication
+from hooks.facts import Facts, Finding, Medication
+from hooks.questions import cancer
 
 BISPHOSPHONATES_IV = ("zoledronic_acid", "pamidronate", "ibandronate")
+RENALLY_LIMITED = ("zoledronic_acid", "pamidronate")  # not below the lowest step of the table; ibandronate has its own
 AGENTS = (*BISPHOSPHONATES_IV, "denosumab")
 EVERY_AGENT = (*AGENTS, "oral_bisphosphonate")
 AGENT_WORDS = {
@@ -19,6 +21,23 @@ AGENT_WORDS = {
 LOW_DOSE_DENOSUMAB_MG = Decimal(60)  # osteoporosis product, every 6 months
 ONCOLOGY_DENOSUMAB_MG = Decimal(120)  # every 4 weeks; both share one ingredient code, so the dose must be read
 GIVEN = ("completed", "in-progress")
+PRECURSORS = ("myeloma_smouldering", "mgus", "plasmacytoma_solitary", "myeloma_in_remission")
+
+
+def indications(facts: Facts) -> tuple[Finding, ...]:
+    """What the cancer dose is for: metastases of bone, else myeloma that is not marked as one of its precursors."""
+    return cancer.bone_metastases(facts) or myeloma(facts)
+
+
+def myeloma(facts: Facts) -> tuple[Finding, ...]:
+    return tuple(f for f in facts.finding("primary_myeloma") if f.certain and not f.concepts & set(PRECURSORS))
+
+
+def castration_unknown(facts: Facts) -> bool:
+    """Prostate cancer of which nobody recorded whether it still answers to hormones."""
+    return "primary_prostate" in cancer.primary_sites(facts) and not facts.finding(
+        "hormone_sensitive_malignancy", "hormone_resistant_malignancy"
+    )
 
 
 def agent(medication: Medication) -> str:

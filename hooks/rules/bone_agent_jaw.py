@@ -24,16 +24,15 @@ def decide(facts: Facts) -> Outcome:
     necrosis = tuple(f for f in facts.finding(NECROSIS) if f.certain)
     if necrosis:
         return _answer(facts, drafts, "stop", necrosis, "osteonecrosis of the jaw", "urgent")
-    for word, found in _reasons_to_wait(facts).items():
-        if found:
-            return _answer(facts, drafts, "wait", found, word, "routine")
+    for word, found in reasons_to_wait(facts).items():
+        return _answer(facts, drafts, "wait", found, word, "routine")
     return CannotTell(("osteonecrosis, infection or planned surgery of the jaw: none is recorded",), because=drafts)
 
 
-def _reasons_to_wait(facts: Facts) -> dict[str, tuple[Fact, ...]]:
-    """The gravest first, in the words of the card."""
+def reasons_to_wait(facts: Facts) -> dict[str, tuple[Fact, ...]]:
+    """What should be settled by a dentist first, the gravest first, in the words of the card."""
     past = tuple(f for f in facts.findings if f.status == "past" and NECROSIS in f.concepts)
-    return {
+    reasons: dict[str, tuple[Fact, ...]] = {
         "suspected osteonecrosis of the jaw": facts.finding(NECROSIS),
         "past osteonecrosis of the jaw": past,
         "inflammation of the jaw": facts.finding("jaw_inflammation"),
@@ -47,6 +46,7 @@ def _reasons_to_wait(facts: Facts) -> dict[str, tuple[Fact, ...]]:
             if DENTAL_WORK in p.concepts and p.when and p.when.maybe_within(KNOWLEDGE.value("healing"), facts.as_of)
         ),
     }
+    return {word: found for word, found in reasons.items() if found}
 
 
 def _infections(facts: Facts) -> tuple[Finding, ...]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from hooks import knowledge, proposals
 from hooks.facts import Fact, Facts, Medication
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
-from hooks.questions import bone_agents, cancer, dental, labs
+from hooks.questions import bone_agent_readiness, bone_agents
+from hooks.questions.bone_agent_readiness import Check
 from hooks.rules import (
     bone_agent_hypocalcaemia,
     bone_agent_jaw,
@@ -18,41 +18,65 @@ from hooks.rules import (
 )
 
 KNOWLEDGE = knowledge.load(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One question: what rests on, the name of its line in the knowledge file, and how the gap is told; "" for none."""
-
-    because: tuple[Fact, ...]
-    line: str = ""
-    gap: str = ""
-    asks_only: bool = False
+# The other checks of the order, and what each of them says already when it speaks.
+OTHERS: dict[str, Callable[[Facts], Outcome]] = {
+    "pregnancy": bone_agent_pregnancy.decide,
+    "calcium": bone_agent_hypocalcaemia.decide,
+    "clearance": bone_agent_renal_dose.decide,
+    "dentist": bone_agent_jaw.decide,
+}
 
 
 def decide(facts: Facts) -> Outcome:
-    """One card for calcium, clearance, vitamin D, dental check, pregnancy and dose; silent on what a stop already says.
+    """One card for calcium, clearance, vitamin D, dental check, pregnancy and dose; silent on what another check says.
 
-    In a hypercalcaemic emergency vitamin D and the dentist can wait.
+    Silent altogether while one of them stops the agent: what else it would need is then no help.
     """
     drafts = bone_agents.picked(facts)
     if not drafts:
         return CannotTell(("an order for a bone agent",))
-    checks = [ask(facts, drafts) for ask in QUESTIONS]
+    spoken = {topic: said for topic, ask in OTHERS.items() if isinstance(said := ask(facts), Recommend)}
+    checks = _checks(facts, drafts, spoken)
     because = tuple(dict.fromkeys((*drafts, *(fact for check in checks for fact in check.because))))
     gaps = [check for check in checks if check.gap]
-    if any(not check.asks_only for check in gaps):
-        return _recommend(facts, drafts, because, gaps)
-    if gaps:
-        return CannotTell(tuple(check.gap for check in gaps), ask=True, because=because)
-    return NotApplicable("calcium, clearance, vitamin D, dental check and pregnancy are settled", because)
+    if not gaps:
+        return NotApplicable("calcium, clearance, vitamin D, dental check and pregnancy are settled", because)
+    told = tuple(check.gap for check in gaps)
+    if any(said.says.indicator == "critical" for said in spoken.values()):
+        return CannotTell(("another check of the order stops it first; after that", *told), because=because)
+    if all(check.asks_only for check in gaps):
+        return CannotTell(told, ask=True, because=because)
+    return _recommend(facts, drafts, because, gaps)
+
+
+def _checks(facts: Facts, drafts: tuple[Medication, ...], spoken: dict[str, Recommend]) -> list[Check]:
+    """In a hypercalcaemic emergency vitamin D and the dentist can wait."""
+    said = {topic: Check(outcome.because) for topic, outcome in spoken.items()}
+    urgent = hypercalcaemia.emergency(facts)
+    waits = Check(urgent.because) if urgent else None
+    return [
+        bone_agent_readiness.dose(drafts, bone_agents.indications(facts)),
+        said.get("calcium") or bone_agent_readiness.calcium(facts),
+        said.get("clearance") or bone_agent_readiness.clearance(facts, drafts),
+        waits or bone_agent_readiness.vitamin_d(facts),
+        said.get("dentist") or waits or bone_agent_readiness.dentist(facts),
+        said.get("pregnancy") or _pregnancy(facts),
+    ]
+
+
+def _pregnancy(facts: Facts) -> Check:
+    gap = bone_agent_pregnancy.gap(facts)
+    because = getattr(bone_agent_pregnancy.decide(facts), "because", ())
+    # A sex that is not recorded is asked for; it must not by itself make a man's order look unsafe.
+    return Check(because, "pregnancy" if gap else "", gap or "", asks_only=facts.patient.sex is None)
 
 
 def _recommend(facts: Facts, drafts: tuple[Medication, ...], because: tuple[Fact, ...], gaps: list[Check]) -> Recommend:
-    names = [KNOWLEDGE.card(check.line).summary for check in gaps]
+    told = [check for check in gaps if check.line]
+    names = [KNOWLEDGE.card(check.line).summary for check in told]
     listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
     text = KNOWLEDGE.card("missing", agent=bone_agents.agent(drafts[0]), gaps=listed)
-    lines = [KNOWLEDGE.text(check.line) for check in gaps]
+    lines = [KNOWLEDGE.text(check.line) for check in told]
     if any(m.concepts & set(bone_agents.BISPHOSPHONATES_IV) for m in drafts):
         lines += KNOWLEDGE.card("bisphosphonate").do
     dentist = proposals.consult(facts, "consult_dental", because) if any(c.line == "dental" for c in gaps) else ()
@@ -62,100 +86,3 @@ def _recommend(facts: Facts, drafts: tuple[Medication, ...], because: tuple[Fact
         missing=tuple(check.gap for check in gaps),
         suggestions=dentist,
     )
-
-
-def _calcium(facts: Facts, drafts: tuple[Medication, ...]) -> Check:
-    spoken = bone_agent_hypocalcaemia.decide(facts)
-    if isinstance(spoken, Recommend):
-        return Check(spoken.because)
-    fresh = bone_agent_hypocalcaemia.KNOWLEDGE.value("fresh")
-    calcium = labs.calcium(facts, pairing_days=fresh)
-    if calcium is None:
-        return Check((), "calcium", "calcium and albumin, or ionised calcium")
-    if labs.stale(calcium.because, fresh, facts):
-        return Check(calcium.because, "calcium", f"calcium and albumin: the newest are older than {fresh} days")
-    if calcium.kind == "uncorrected":
-        return Check(calcium.because, "albumin", "albumin: calcium is not corrected")
-    return Check(calcium.because)
-
-
-def _clearance(facts: Facts, drafts: tuple[Medication, ...]) -> Check:
-    spoken = bone_agent_renal_dose.decide(facts)
-    if isinstance(spoken, Recommend):
-        return Check(spoken.because)
-    fresh = bone_agent_renal_dose.KNOWLEDGE.value("fresh")
-    clearance = labs.creatinine_clearance(facts)
-    if clearance is None:
-        return Check((), "clearance", "creatinine clearance: " + ", ".join(labs.missing_for_clearance(facts)))
-    if labs.stale(clearance.because, fresh, facts):
-        return Check(clearance.because, "clearance", f"creatinine and weight: one is older than {fresh} days")
-    return Check(clearance.because)
-
-
-def _vitamin_d(facts: Facts, drafts: tuple[Medication, ...]) -> Check:
-    urgent = hypercalcaemia.emergency(facts)
-    if urgent:
-        return Check(urgent.because)
-    level, deficient = facts.measured("vitamin_d"), facts.finding("vitamin_d_deficiency")
-    if level is None:
-        return Check(deficient, "vitamin_d", "25-OH vitamin D")
-    if level.value < KNOWLEDGE.value("vitamin_d_low"):
-        return Check(
-            (level, *deficient),
-            "low_vitamin_d",
-            f"whether vitamin D was repleted since ({level.value.normalize():f} ng/mL)",
-        )
-    if labs.stale((level,), KNOWLEDGE.value("vitamin_d_fresh"), facts):
-        return Check(
-            (level,), "vitamin_d", "25-OH vitamin D not older than {vitamin_d_fresh}".format_map(KNOWLEDGE.thresholds)
-        )
-    return Check((level,))
-
-
-def _dental(facts: Facts, drafts: tuple[Medication, ...]) -> Check:
-    spoken, urgent = bone_agent_jaw.decide(facts), hypercalcaemia.emergency(facts)
-    if isinstance(spoken, Recommend):
-        return Check(spoken.because)
-    if urgent:
-        return Check(urgent.because)
-    checked = dental.checked(facts, KNOWLEDGE.value("dental"))
-    if checked:
-        return Check(checked)
-    return Check((), "dental", "dental check within {dental}".format_map(KNOWLEDGE.thresholds))
-
-
-def _pregnancy(facts: Facts, drafts: tuple[Medication, ...]) -> Check:
-    spoken = bone_agent_pregnancy.decide(facts)
-    if isinstance(spoken, Recommend):
-        return Check(spoken.because)
-    gap = bone_agent_pregnancy.gap(facts)
-    # A sex that is not recorded is asked for; it must not by itself make a man's order look unsafe.
-    return Check(
-        getattr(spoken, "because", ()), "pregnancy" if gap else "", gap or "", asks_only=facts.patient.sex is None
-    )
-
-
-def _dose(facts: Facts, drafts: tuple[Medication, ...]) -> Check:
-    denosumab = tuple(m for m in drafts if "denosumab" in m.concepts)
-    if any(m.dose_mg is None for m in denosumab):
-        return Check((), "dose", "the denosumab dose: 60 mg and 120 mg are two treatments", asks_only=True)
-    if any(m.dose_mg is None for m in drafts):
-        return Check((), "dose", "the dose", asks_only=True)
-    if not any(bone_agents.is_low_dose_denosumab(m) for m in denosumab):
-        return Check(())
-    metastases = (*cancer.bone_metastases(facts), *facts.finding("primary_myeloma"))
-    if metastases:
-        return Check(metastases, "low_dose", "whether 60 mg is meant: the dose for bone metastases is 120 mg")
-    return Check(
-        (), "dose", "what denosumab 60 mg is for: osteoporosis, or bone metastases not recorded", asks_only=True
-    )
-
-
-QUESTIONS: tuple[Callable[[Facts, tuple[Medication, ...]], Check], ...] = (
-    _dose,
-    _calcium,
-    _clearance,
-    _vitamin_d,
-    _dental,
-    _pregnancy,
-)
