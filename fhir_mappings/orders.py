@@ -8,9 +8,11 @@ from fhir_mappings import dates, findings, imaging, radiotherapy, relevance
 from fhir_mappings.chart import Chart
 from fhir_mappings.imaging import CODED
 from fhir_mappings.relevance import Kept
+from fhir_mappings.resources import CodeableConcept, ServiceRequest
 from fhir_mappings.resources import Procedure as FhirProcedure
-from fhir_mappings.resources import ServiceRequest
 from hooks.facts import Order, Procedure
+
+OUTSIDE = "site_outside_spine"
 
 
 def read(chart: Chart) -> tuple[Order, ...]:
@@ -41,7 +43,13 @@ def _order(kept: Kept[ServiceRequest], *, draft: bool = False, selected: bool = 
         draft=draft,
         selected=selected,
         levels=findings.levels(request.bodySite),
+        elsewhere=_elsewhere(request.bodySite),
     )
+
+
+def _elsewhere(sites: list[CodeableConcept] | None) -> bool:
+    """Is a site stated, and is every stated one known to lie outside the spine? An unknown code may mean a vertebra."""
+    return bool(sites) and all(OUTSIDE in relevance.concepts_of([site]) for site in sites or ())
 
 
 def procedures(chart: Chart) -> tuple[Procedure, ...]:
@@ -51,6 +59,7 @@ def procedures(chart: Chart) -> tuple[Procedure, ...]:
         done = kept.resource
         if kept.concepts - CODED.keys():
             doses = radiotherapy.doses(chart, done)
+            levels = findings.levels(done.bodySite).union(*(one.levels for one in doses))
             found.append(
                 Procedure(
                     kept.reference,
@@ -58,8 +67,9 @@ def procedures(chart: Chart) -> tuple[Procedure, ...]:
                     done.status or "",
                     dates.when(relevance.performed(done)),
                     relevance.label(done.code),
-                    findings.levels(done.bodySite).union(*(one.levels for one in doses)),
+                    levels,
                     doses,
+                    not levels and _elsewhere(done.bodySite),
                 )
             )
     return tuple(found)

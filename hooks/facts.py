@@ -117,6 +117,7 @@ class Order:
     draft: bool = False
     selected: bool = False  # the order that the clinician has just picked, or any draft when signing
     levels: frozenset[str] = frozenset()
+    elsewhere: bool = False  # a body site is stated, and it lies outside the spine
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,7 @@ class Procedure:
     label: str = ""
     levels: frozenset[str] = frozenset()
     doses: tuple[Irradiated, ...] = ()  # highest first
+    elsewhere: bool = False  # a body site is stated, and it lies outside the spine
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,9 @@ UNITS = {
 class Facts:
     """Everything the rules may know of one patient on one day. Tuples run from newest to oldest, undated last.
 
+    `doubtful` names measurements and assessments of which an entry that may be newer could not be read: the older ones
+    must not reassure.
+
     `unavailable` names the kinds of data that were not delivered (a kind that was delivered empty is not in it);
     `incomplete` those of which only a part came, `why_incomplete` for what reason; `unreadable` says what was refused,
     and why.
@@ -219,6 +224,8 @@ class Facts:
     incomplete: tuple[str, ...] = ()
     why_incomplete: Mapping[str, str] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()  # the kinds of data of which something was refused
+    doubtful: frozenset[str] = frozenset()
     mentions: tuple[Mention, ...] = ()  # for the closing card alone, where a site has switched text on
     texts_unread: tuple[str, ...] = ()
 

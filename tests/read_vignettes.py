@@ -156,6 +156,7 @@ def _order(subject: Any, words: dict[str, Any], source: str) -> tuple[Fact, dict
         draft,
         words.pop("selected", draft),
         frozenset(words.pop("levels", ())),
+        words.pop("elsewhere", False),
     ), words
 
 
@@ -185,6 +186,7 @@ def _procedure(subject: Any, words: dict[str, Any], source: str) -> tuple[Fact, 
         dates.when(words.pop("when", None)),
         "",
         frozenset(words.pop("levels", ())),
+        elsewhere=words.pop("elsewhere", False),
     ), words
 
 
