@@ -25,8 +25,8 @@ from hooks.rules import (
 )
 
 RULES = (
+    confirmed_cord_compression,  # leads the card of the cord: what is known goes before what is suspected
     suspected_cord_compression,
-    confirmed_cord_compression,
     bone_agent_pregnancy,
     bone_agent_hypocalcaemia,
     bone_agent_renal_dose,

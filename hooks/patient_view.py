@@ -29,8 +29,8 @@ from hooks.rules import (
 )
 
 RULES = (
+    confirmed_cord_compression,  # leads the card of the cord: what is known goes before what is suspected
     suspected_cord_compression,
-    confirmed_cord_compression,
     hypercalcaemia,
     spinal_instability,
     spine_mri_for_pain,

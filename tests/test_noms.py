@@ -174,7 +174,7 @@ def test_karnofsky_has_limits_of_its_own_and_is_not_turned_into_ecog(kps: int, r
 def test_the_worst_level_decides() -> None:
     facts = patient()
     for more, row in (("sins", "13"), 2), (("escc", "escc-1c"), 8):
-        other = Assessment("Observation/9", more[0], more[1], LATELY, "L2")
+        other = Assessment("Observation/9", more[0], more[1], LATELY, "L1")
         assert number(replace(facts, assessments=(*facts.assessments, other))) == row
 
 

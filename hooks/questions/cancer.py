@@ -110,6 +110,12 @@ def suspected_spinal_metastases(facts: Facts) -> tuple[Finding, ...]:
     return tuple(f for f in suspected_metastases(facts) if "spinal_metastasis" in f.concepts or f.levels)
 
 
+def names(facts: Facts) -> tuple[str, ...]:
+    """The same and, where there is less room, only whether it is past."""
+    full = name(facts)
+    return (full, "past cancer" if full.startswith("past") else "cancer")
+
+
 def name(facts: Facts) -> str:
     """The patient's cancer in two or three words, for a summary: the one that the bone metastases come from first."""
     recorded = [f for f in facts.findings if f.concepts & PRIMARY]

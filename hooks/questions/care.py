@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import date
 from decimal import Decimal
+from importlib import resources
 
+from hooks import knowledge
 from hooks.facts import Facts, Finding, Measurement, Order, Procedure, When
 
 CONSULTS = {
@@ -15,9 +18,25 @@ CONSULTS = {
 PLACED = ("draft", "active", "completed")
 
 
+THRESHOLDS = knowledge.read_thresholds(
+    "care",
+    tomllib.loads((resources.files("hooks.questions") / "care.toml").read_text(encoding="utf-8"), parse_float=Decimal),
+    {},
+)
+
+
 def comfort_focused(facts: Facts) -> tuple[Finding | Procedure, ...]:
-    """Hospice care that is active. Palliative care and a do-not-resuscitate order alone are not limits of treatment."""
-    done = tuple(p for p in facts.procedures if "hospice_care" in p.concepts)
+    """Hospice care that is active. Palliative care and a do-not-resuscitate order alone are not limits of treatment.
+
+    It limits what is offered, so that a procedure counts only while it goes on or its date is surely recent.
+    """
+    days = THRESHOLDS["hospice_procedure"].value
+    done = tuple(
+        p
+        for p in facts.procedures
+        if "hospice_care" in p.concepts
+        and (p.status == "in-progress" or (p.when and p.when.surely_within(days, facts.as_of)))
+    )
     return facts.finding("hospice_care") + done
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import takewhile
 
 from hooks.facts import Assessment, Facts, Finding, When
 
@@ -62,6 +63,18 @@ def worse_grades(facts: Facts, days: Decimal) -> tuple[Assessment, ...]:
     return tuple(found)
 
 
+def grades_before(facts: Facts, found: tuple[Finding | Assessment, ...]) -> tuple[Assessment, ...]:
+    """For each grade among some deficits the one before it on the same scale: from what it fell."""
+    return tuple(
+        grades[place + 1]
+        for one in found
+        if isinstance(one, Assessment)
+        for grades in [[g for g in facts.assessed(one.name) if g.value]]
+        for place in [grades.index(one)]
+        if place + 1 < len(grades)
+    )
+
+
 def grades(facts: Facts) -> tuple[Assessment, ...]:
     """All Frankel and AIS grades on record."""
     return (*facts.assessed("frankel"), *facts.assessed("ais"))
@@ -78,12 +91,23 @@ def signs(facts: Facts) -> tuple[Finding | Assessment, ...]:
     return findings + tuple(a for a in newest_grades(facts) if (a.value or "")[-1] in IMPAIRED_GRADES)
 
 
+def complete_since(facts: Facts) -> tuple[tuple[Finding | Assessment, When], ...]:
+    """Complete paraplegia, by code or by grade A, with the day since when it is surely so; none without."""
+    found: list[tuple[Finding | Assessment, When | None]] = [(f, f.when) for f in facts.finding("paraplegia_complete")]
+    for scale in ("frankel", "ais"):
+        graded = [a for a in facts.assessed(scale) if a.value]
+        run = list(takewhile(lambda a: (a.value or "").endswith("-a"), graded))
+        found += [(run[0], run[-1].when)] if run else []
+    return tuple((one, since) for one, since in found if since)
+
+
 def intact(facts: Facts, days: Decimal) -> tuple[Assessment, ...]:
     """A normal grade that is surely fresh, and no deficit on record. Silence about deficits alone is no "intact"."""
     newest = newest_grades(facts)
     if deficits(facts) or any((a.value or "")[-1] in IMPAIRED_GRADES for a in newest):
         return ()
-    return tuple(a for a in newest if a.when and a.when.surely_within(days, facts.as_of))
+    fresh = (a for a in newest if a.when and a.when.surely_within(days, facts.as_of))
+    return tuple(a for a in fresh if a.name not in facts.doubtful)
 
 
 def suspected_compression(facts: Facts) -> tuple[Finding, ...]:
@@ -97,14 +121,21 @@ def confirmed_compression(facts: Facts) -> tuple[Finding, ...]:
 
 def words(found: tuple[Finding | Assessment, ...]) -> str:
     """The deficits in a few words for a summary, the gravest first, at most two."""
+    return wordings(found)[0]
+
+
+def wordings(found: tuple[Finding | Assessment, ...]) -> tuple[str, ...]:
+    """The same from full to short, for where there is less room: the gravest is always named."""
     concepts = frozenset().union(*(f.concepts for f in found if isinstance(f, Finding)))
     named = [word for concept, word in DEFICIT_WORDS.items() if concept in concepts]
     if not named:
-        named = ["neurological deficit"]
-    return (
-        named[0]
-        if len(named) == 1
-        else f"{named[0]} and {named[1]}"
-        if len(named) == 2
-        else (f"{named[0]}, {named[1]} and more")
-    )
+        return ("compression on record" if _only_compression(found) else "neurological deficit",)
+    if len(named) == 1:
+        return (named[0],)
+    full = f"{named[0]} and {named[1]}" if len(named) == 2 else f"{named[0]}, {named[1]} and more"
+    return (full, f"{named[0]} and more", named[0])
+
+
+def _only_compression(found: tuple[Finding | Assessment, ...]) -> bool:
+    """A code of compression is a diagnosis, not a deficit that somebody found."""
+    return bool(found) and all(isinstance(f, Finding) and f.concepts & frozenset(COMPRESSION) for f in found)

@@ -142,7 +142,6 @@ def axes_of(facts: Facts) -> Axes:
     """Each axis with the facts behind it. What adds urgency counts at any age, what reassures only while fresh."""
     days = TABLE.value("fresh")
     current = compression.current(facts, days)
-    new = neurology.new_deficits(facts, days)
     unstable, mechanical, no_sins = stable(facts)
     grade, graded, no_grade = _grade(facts, current)
     deficits = (*neurology.deficits(facts), *neurology.signs(facts))
@@ -151,7 +150,7 @@ def axes_of(facts: Facts) -> Axes:
     fit, systemic, no_fitness = fitness(facts)
     no_examination = () if deficits or intact else (EXAMINATION,)
     return Axes(
-        emergency=bool(new or current) and not _imaged(facts, (*new, *current)),
+        emergency=not_imaged_since(facts) and not fresh_grade(facts),
         unstable=unstable,
         grade=grade,
         deficit=True if deficits else False if intact else None,
@@ -160,6 +159,20 @@ def axes_of(facts: Facts) -> Axes:
         missing=(*no_sins, *no_grade, *no_examination, *((kind.missing,) if kind.missing else ()), *no_fitness),
         because=tuple(dict.fromkeys((*mechanical, *graded, *current, *deficits, *intact, *kind.because, *systemic))),
     )
+
+
+def not_imaged_since(facts: Facts) -> bool:
+    """Is there a new deficit or current compression that no imaging has answered yet?"""
+    days = TABLE.value("fresh")
+    found = (*neurology.new_deficits(facts, days), *compression.current(facts, days))
+    return bool(found) and not _imaged(facts, found)
+
+
+def fresh_grade(facts: Facts) -> tuple[Assessment, ...]:
+    """High-grade compression read from an MRI of the last days: a deficit newer than it need not be imaged first."""
+    days = TABLE.value("recent_grade")
+    found = (one for one in compression.current(facts, TABLE.value("fresh")) if isinstance(one, Assessment))
+    return tuple(one for one in found if one.when and one.when.surely_within(days, facts.as_of))
 
 
 EXAMINATION = "neurological examination within {fresh} (Frankel or ASIA grade)".format_map(TABLE.thresholds)
@@ -189,6 +202,9 @@ def _grade(
         return "high", (), ()
     worst = compression.worst(facts)
     days = TABLE.value("fresh")
+    roots = compression.below_cord(facts)
+    if roots:
+        return None, roots, compression.roots_unknown(facts)
     fresh = all(a.when and a.when.surely_within(days, facts.as_of) for a in compression.by_level(facts))
     if worst is None or not fresh:
         old = (worst,) if worst else ()

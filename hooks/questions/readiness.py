@@ -14,7 +14,8 @@ def spinal_tumour(facts: Facts) -> tuple[Fact, ...]:
     """Why an order for the spine would be one for a tumour: a metastasis in it, compression, a fracture through one."""
     fractures = tuple(f for f in facts.finding("pathological_vertebral_fracture_neoplastic") if f.levels)
     in_spine = cancer.suspected_spinal_metastases(facts)
-    return (*in_spine, *neurology.suspected_compression(facts), *compression.confirmed(facts), *fractures)
+    graded = (*compression.confirmed(facts), *compression.below_cord(facts))
+    return tuple(dict.fromkeys((*in_spine, *neurology.suspected_compression(facts), *graded, *fractures)))
 
 
 def emergency(facts: Facts, days: Decimal) -> tuple[Fact, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hooks.facts import Facts, Order, Procedure, When
+from hooks.facts import Facts, Finding, Order, Procedure, When
 from hooks.questions import imaging
 
 SURGERY = ("spine_surgery",)
@@ -23,8 +23,21 @@ def done(facts: Facts, *concepts: str) -> tuple[Procedure, ...]:
 
 
 def done_since(facts: Facts, start: When | None, *concepts: str) -> tuple[Procedure, ...]:
-    """Those surely done on or after `start`; none when either date is not known."""
-    return tuple(p for p in done(facts, *concepts) if start and p.when and p.when.earliest >= start.latest)
+    """Those surely done on or after `start`, of the spine or of a site not stated; none when a date is not known."""
+    found = tuple(p for p in done(facts, *concepts) if not p.elsewhere)
+    return tuple(p for p in found if start and p.when and p.when.earliest >= start.latest)
+
+
+def irradiated(facts: Facts) -> tuple[Procedure | Finding, ...]:
+    """Every sign of radiotherapy given, whatever its site: fields beside the spine reach the cord as well."""
+    return (*done(facts, *RADIOTHERAPY), *facts.finding("prior_irradiation"))
+
+
+def again(facts: Facts) -> tuple[str, ...]:
+    """E8. What to say of dose where radiotherapy is on record, as a date for the line; nothing without any."""
+    given = irradiated(facts)
+    dates = [one.when for one in given if one.when]
+    return (max(dates, key=lambda when: when.latest).text if dates else "date not recorded",) if given else ()
 
 
 def before_surgery(facts: Facts, when: When | None) -> bool:
@@ -33,11 +46,11 @@ def before_surgery(facts: Facts, when: When | None) -> bool:
 
 
 def ordered_since(facts: Facts, start: When | None, *concepts: str) -> tuple[Order, ...]:
-    """Active orders of that kind, placed surely on or after `start`; drafts of this session are not placed yet."""
+    """Active orders of that kind, not for another site, placed surely on or after `start`; a draft is not placed."""
     return tuple(
         o
         for o in imaging.pending(facts, *concepts)
-        if o.status == "active" and start and o.when and o.when.earliest >= start.latest
+        if o.status == "active" and not o.elsewhere and start and o.when and o.when.earliest >= start.latest
     )
 
 

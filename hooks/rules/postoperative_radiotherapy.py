@@ -50,7 +50,7 @@ def decide(facts: Facts) -> Outcome:
 def _tumour(facts: Facts) -> tuple[Fact, ...]:
     """What makes it an operation for a tumour: a metastasis in the spine, compression by it, a fracture through it."""
     fractures = tuple(f for f in facts.finding("pathological_vertebral_fracture_neoplastic") if f.certain and f.levels)
-    return (*cancer.spinal_metastases(facts), *compression.confirmed(facts), *fractures)
+    return (*cancer.spinal_metastases(facts), *compression.confirmed(facts), *compression.below_cord(facts), *fractures)
 
 
 def _arranged(facts: Facts, operated: When) -> tuple[Fact, ...]:

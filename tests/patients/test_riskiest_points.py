@@ -210,7 +210,7 @@ class TestSteroids:
             ((problem("m", ICD, "C90.00", "2026-11-10"),), "before** dexamethasone"),
             ((BREAST, problem("i", ICD, "M46.20", "2026-11-20")), "hold dexamethasone"),
             ((BREAST, drug("dex", "3264", 8)), "already ordered"),
-            ((BREAST,), "dexamethasone 16 mg"),
+            ((BREAST,), "Dexamethasone 16 mg"),
         ],
     )
     def test_what_is_said_of_dexamethasone(self, more: tuple[dict, ...], words: str) -> None:

@@ -112,7 +112,7 @@ def test_a_day_that_is_none() -> None:
 
 def test_rules() -> None:
     listed = run("rules").stdout.splitlines()
-    assert listed[0].startswith("suspected_cord_compression")
+    assert listed[0].startswith("confirmed_cord_compression")
     one = run("rules", "bone_agent_renal_dose").stdout
     for heading in ("Thresholds", "Sources", "Review", "Cards", "Source attributes"):
         assert heading in one

@@ -99,7 +99,7 @@ def test_what_a_plan_definition_triggers_on_and_says(server: RunningServer) -> N
         variant.replace("_", "-") for variant in RULES["suspected_cord_compression"].cards
     ]
     action = plan["action"][0]
-    assert action["title"].startswith("Possible cord compression: new [deficit], [cancer].")
+    assert action["title"].startswith("Call spine on-call now, whole-spine MRI within 24 hours: possible cord")
     assert "within 24 hours" in action["title"]
     assert [one["name"] for one in action["trigger"]] == ["patient-view", "order-select", "order-sign"]
     assert "{" not in str([(one["title"], one["textEquivalent"]) for one in plan["action"]])
