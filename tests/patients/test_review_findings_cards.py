@@ -239,3 +239,10 @@ def test_what_waits_is_named_by_its_title_and_does_not_say_today() -> None:
 def test_closing_card_says_which_check_needs_what() -> None:
     closing = opened(BREAST, problem("bone", ICD, "C79.51", "2026-09-01")).cards[-1]
     assert "- Multidisciplinary review: body site of the bone metastases: spine or elsewhere\n" in closing["detail"]
+
+
+def test_life_expectancy_estimated_in_2024_silences_nothing() -> None:
+    life = {"value": 2, "unit": "mo", "system": "http://unitsofmeasure.org", "code": "mo"}
+    estimate = score("life", "life-expectancy", "2024-01-01", valueQuantity=life)
+    bone = problem("bone", ICD, "C79.51", "2026-09-01")
+    assert opened(BREAST, bone, estimate).card("bone_modifying_agent") is not None
