@@ -11,6 +11,7 @@ from cds_service.tenants import SignOff, Tenant
 from fhir_mappings.publication import UNSIGNED, blanks, canonical, readable, resource_id
 from hooks.cards import OVERRIDE_WORDS
 from hooks.knowledge import Knowledge, Source
+from hooks.statements import all_statements
 
 Entry = dict[str, Any]
 FROM_MEMORY = "cited from memory, to be checked"
@@ -59,6 +60,16 @@ def as_dict(rule: Knowledge, tenant: Tenant, as_of: date) -> Entry:
             "plan_definition": {"url": canonical(rule.rule), "id": resource_id(rule.rule)},
         }
     )
+
+
+def statements() -> list[Entry]:
+    """Every statement of the guideline with the rules that speak it, and why some are text inside another's card."""
+    return [
+        without_empty(
+            {"statement": one.id, "about": one.about, "rules": list(one.rules), "text_only": one.text_only}
+        )
+        for one in all_statements().values()
+    ]
 
 
 def without_empty(value: Entry) -> Entry:

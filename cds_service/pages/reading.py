@@ -43,8 +43,10 @@ def all_rules() -> Response:
     """The rule catalogue."""
     entries = [_entry(rule) for rule in here().rules.values()]
     if _wants_json():
-        return json_response({"rules": entries})
-    return _page("rules.html", rules=entries, signed_here=catalogue.signed_here)
+        return json_response({"rules": entries, "statements": catalogue.statements()})
+    return _page(
+        "rules.html", rules=entries, signed_here=catalogue.signed_here, statements=catalogue.statements()
+    )
 
 
 @pages.get("/rules/<name>")

@@ -258,3 +258,12 @@ def test_the_command_line_shows_signatures_too(tmp_path: Path) -> None:
     listed = run("rules", "--tenant", str(tenant), "--as-of", "2026-11-24").stdout
     assert re.search(r"^suspected_cord_compression .* signed here ", listed, re.MULTILINE)
     assert re.search(r"^spinal_instability .* sign-off expired ", listed, re.MULTILINE)
+
+
+def test_every_statement_of_the_guideline_is_accounted_for(server: RunningServer) -> None:
+    told = server.get("/rules", headers={"Accept": "application/json"}).json()["statements"]
+    assert len(told) == 48
+    assert {one["statement"] for one in told if one["rules"]} == {one["statement"] for one in told}
+    page = server.get("/rules").text
+    assert "Dexamethasone: when, how much" in page
+    assert "never an order to click" in page
