@@ -10,14 +10,14 @@ from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import quote
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from cds_service.fhir_address import permitted
+from cds_service.fhir_lines import EndableAdapter
 from cds_service.fhir_search import MAX_PAGES, Allowance, Fetched, Reading
 from cds_service.hook_request import HookRequest
 from fhir_mappings.answers import Answer, Given, Unavailable, understand
 
-PARALLEL = 36  # nine templates for each of four blocking threads
+PARALLEL = 40  # ten templates, those of texts included, for each of the four threads that answer calls
 TOKEN = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 PATIENT_KEY = "patient"  # every chart has a patient: null under this key means that the EHR did not look
 
@@ -54,7 +54,7 @@ def connect() -> Connections:
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = HTTPAdapter(pool_connections=8, pool_maxsize=PARALLEL)
+    adapter = EndableAdapter(pool_connections=8, pool_maxsize=PARALLEL)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return Connections(session, ThreadPoolExecutor(PARALLEL, thread_name_prefix="fhir"))
@@ -65,9 +65,11 @@ def complete(
     templates: Mapping[str, str],
     access: FhirAccess | None = None,
     connections: Connections | None = None,
+    arrived: float | None = None,
 ) -> dict[str, Answer]:
     """One answer for each template, from the prefetch or else from the FHIR server. Without `access`: prefetch only.
 
+    The time allowed counts from `arrived` (time.monotonic), so that a call that had to wait is not late twice.
     A prefetch value that is one page of several is completed from the same server. What came under keys that we did
     not ask for is data of the same chart, and is read too where it can be.
     """
@@ -83,7 +85,7 @@ def complete(
     if not request.access_token and not access.token_optional:
         return {**answers, **_with_reason(answers, lacking, "and no access token for the FHIR server came with it")}
     begun = {key: answer for key in lacking if isinstance(answer := answers[key], Given)}
-    fetched = fetch(request, lacking, base, access, connections, begun)
+    fetched = fetch(request, lacking, base, access, connections, begun, arrived)
     return {**answers, **{key: one.answer for key, one in fetched.items()}}
 
 
@@ -134,6 +136,7 @@ def fetch(
     access: FhirAccess,
     connections: Connections,
     begun: Mapping[str, Given] | None = None,
+    arrived: float | None = None,
 ) -> dict[str, Fetched]:
     """Every template at once from a permitted base URL; what is not back at the deadline counts as timed out.
 
@@ -142,7 +145,7 @@ def fetch(
     headers = {"Accept": "application/fhir+json"}
     if request.access_token:
         headers["Authorization"] = f"Bearer {request.access_token}"
-    allowance = Allowance(access.timeout_seconds, access.max_bytes, access.max_pages)
+    allowance = Allowance(access.timeout_seconds, access.max_bytes, access.max_pages, arrived)
     readings: dict[str, Reading] = {}
     fetched: dict[str, Fetched] = {}
     calls = []
@@ -154,8 +157,10 @@ def fetch(
             continue
         readings[key] = Reading(connections.session, headers, base, allowance, (begun or {}).get(key))
         calls.append(connections.threads.submit(readings[key].run, query))
-    wait(calls, timeout=access.timeout_seconds)
-    for call in calls:  # one that has not begun need not; one under way ends itself at the deadline
+    if wait(calls, timeout=max(allowance.seconds_left(), 0)).not_done:
+        for reading in readings.values():
+            reading.end()
+    for call in calls:  # one that has not begun need not; one under way has been ended
         if not call.cancel() and call.done():
             call.result()  # raises what the thread raised: a defect of ours must not look like a slow server
     return {**fetched, **{key: reading.fetched() for key, reading in readings.items()}}

@@ -13,6 +13,7 @@ import requests
 import urllib3
 
 from cds_service import fhir_address
+from cds_service.fhir_lines import Line, use_line
 from fhir_mappings.answers import Answer, Given, Unavailable, together, understand
 
 PIECE = 65_536  # bytes read from a FHIR server at a time, so that the deadline and the size limit are seen between
@@ -22,15 +23,17 @@ MAX_PAGES = 20  # of one search; with our _count that is thousands of resources,
 LONGEST_URL = 1_800
 NO_POST = (404, 405, 501)  # how servers say that they do not know POST {type}/_search
 BUSY = (429, 503)
+LONGEST_WAIT = 86_400.0  # seconds; who asks for more has not understood the header, and nobody wants to read the number
 UNREACHABLE = Unavailable("the FHIR server could not be reached")
 
 
 class Allowance:
     """What all searches of one call share: the moment by which they end, the bytes that they may take together."""
 
-    def __init__(self, seconds: float, max_bytes: int, max_pages: int = MAX_PAGES) -> None:
+    def __init__(self, seconds: float, max_bytes: int, max_pages: int = MAX_PAGES, since: float | None = None) -> None:
+        """The seconds count from `since` (time.monotonic), when the call arrived; else from now."""
         self.max_pages = max_pages  # of each search
-        self._deadline = time.monotonic() + seconds
+        self._deadline = (time.monotonic() if since is None else since) + seconds
         self._bytes_left = max_bytes
         self._lock = threading.Lock()
         self.late = Unavailable(f"timed out after {seconds:g} s")
@@ -61,7 +64,10 @@ class Declined:
     retry_after: float | None = None
 
     def unavailable(self) -> Unavailable:
-        wish = "" if self.retry_after is None else f", which asks to wait for {self.retry_after:g} s"
+        seconds = self.retry_after
+        wish = "" if seconds is None else f", which asks to wait for {seconds:g} s"
+        if seconds is not None and seconds > LONGEST_WAIT:
+            wish = ", which asks to wait too long"
         return Unavailable(f"HTTP {self.status} from the FHIR server{wish}")
 
 
@@ -94,15 +100,21 @@ class Reading:
         self._reason = ""
         self._began = time.monotonic()
         self._ended: float | None = None
+        self._line = Line()
 
     def run(self, query: str) -> None:
         """Reads or searches, and follows the pages. For a paged prefetch value only the further pages are read."""
         self._began = time.monotonic()
+        use_line(self._line)
         if not self._pages:
             self._first(query)
         if self._pages:
             self._reason = self._further()
         self._ended = time.monotonic()
+
+    def end(self) -> None:
+        """Time is up: ends the request under way, so that neither its thread nor its connection outlives the call."""
+        self._line.end()
 
     def fetched(self) -> Fetched:
         """What came of it, at the end or, when time is up, so far."""
@@ -154,32 +166,52 @@ class Reading:
         time.sleep(got.retry_after)
         return self._once(ask)
 
-    def _once(self, ask: Ask, again: bool = False) -> Given | Unavailable | Declined:
-        """One request. Every failure of the network or of the server becomes Unavailable with a plain reason."""
-        seconds = self._allowance.seconds_left()
-        if seconds <= 0:
-            return self._allowance.late
+    def _once(self, ask: Ask) -> Given | Unavailable | Declined:
+        """One request. Every failure of the network or of the server becomes Unavailable with a plain reason.
+
+        A connection that was kept open, and that the server closed as we used it, is no failure of the server: the
+        request is sent again, once.
+        """
+        for _ in range(2):
+            if self._allowance.seconds_left() <= 0:
+                return self._allowance.late
+            got = self._sent(ask)
+            self._line.let_go()
+            if got is not None:
+                break
+        if got is None or isinstance(got, Unavailable):
+            return self._allowance.late if self._allowance.seconds_left() <= 0 else got or UNREACHABLE
+        return got
+
+    def _sent(self, ask: Ask) -> Given | Unavailable | Declined | None:
+        """The same, tried once; None when the connection was dropped before an answer came."""
         method, headers = "GET", dict(self._headers)
         if ask.form is not None:
             method, headers["Content-Type"] = "POST", "application/x-www-form-urlencoded"
         self._methods.append(method)
+        seconds = max(self._allowance.seconds_left(), 0.001)
         try:
             with self._session.request(
                 method, ask.url, data=ask.form, headers=headers, timeout=seconds, allow_redirects=False, stream=True
             ) as response:
-                if response.status_code != 200:
-                    return Declined(response.status_code, retry_after(response.headers.get("Retry-After"), time.time()))
-                if "json" not in response.headers.get("Content-Type", ""):
-                    return Unavailable("the FHIR server did not answer with JSON")
-                return self._body(response.raw)
+                try:
+                    return self._answer(response)
+                finally:  # before the connection goes back to the pool, where another search may take it
+                    self._line.let_go()
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
             return self._allowance.late
         except requests.ConnectionError as error:
-            # A connection that was kept open, and that the server closed as we used it, is no failure of the server.
             dropped = bool(error.args) and isinstance(error.args[0], urllib3.exceptions.ProtocolError)
-            return self._once(ask, again=True) if dropped and not again else UNREACHABLE
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
+            return None if dropped else UNREACHABLE
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError):
             return UNREACHABLE
+
+    def _answer(self, response: requests.Response) -> Given | Unavailable | Declined:
+        if response.status_code != 200:
+            return Declined(response.status_code, retry_after(response.headers.get("Retry-After"), time.time()))
+        if "json" not in response.headers.get("Content-Type", ""):
+            return Unavailable("the FHIR server did not answer with JSON")
+        return self._body(response.raw)
 
     def _body(self, body: urllib3.HTTPResponse) -> Given | Unavailable:
         """The response's bytes, piece by piece, within the deadline and the size limit."""
@@ -206,7 +238,7 @@ def retry_after(header: str | None, now: float) -> float | None:
     """Seconds to wait by a Retry-After header, which holds seconds or an HTTP date; None when it says neither."""
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
-        return float(text)
+        return float(text)  # of hundreds of digits: infinite
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - now)
     except (ValueError, OverflowError):
