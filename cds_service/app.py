@@ -17,7 +17,8 @@ from werkzeug.exceptions import HTTPException
 from cds_service import audit, config, examples, fhir_client, security, services, site_codes, site_texts
 from cds_service.answer import answer
 from cds_service.config import Settings
-from cds_service.errors import NotTrusted, ServiceError, operation_outcome
+from cds_service.errors import NotTrusted, Overloaded, ServiceError, operation_outcome
+from cds_service.front import RETRY_SECONDS, FrontDoor
 from cds_service.hook_request import parse
 from cds_service.pages.reading import pages
 from cds_service.publication import FHIR_JSON, fhir_urls
@@ -33,6 +34,9 @@ log = logging.getLogger("cds_service")
 def create_app(settings: Settings) -> Flask:
     """The application for one tenant. Raises SettingsError when a key file cannot be used."""
     app = Flask(__name__, template_folder="pages", static_folder="pages/static")
+    # No address is put right by a redirect: it would be written from the Host header, which is the caller's to choose.
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = False
     local = site_codes.read(settings.tenant)
     app.extensions[EXTENSION] = Service(
         settings,
@@ -54,7 +58,7 @@ def create_app(settings: Settings) -> Flask:
     return app
 
 
-def from_environment() -> Flask:
+def from_environment() -> FrontDoor:
     """What every worker process of the server starts with: an application that has answered once before it listens."""
     settings = config.from_environment(os.environ)
     audit.to_standard_output(settings.log_level)
@@ -63,7 +67,7 @@ def from_environment() -> Flask:
     # What is alive now stays alive. Without this, the collector walks all FHIR models again and again: p99 tenfold.
     gc.collect()
     gc.freeze()
-    return app
+    return FrontDoor(app, settings)
 
 
 def warm_up(settings: Settings) -> None:
@@ -97,9 +101,11 @@ def refused(error: ServiceError) -> Response:
         response.headers["WWW-Authenticate"] = "Bearer"
         del response.headers["Content-Type"]
         return response
-    return json_response(
-        operation_outcome(error.code, error.diagnostics, error.expression), error.status, mimetype=FHIR_JSON
-    )
+    outcome = operation_outcome(error.code, error.diagnostics, error.expression)
+    response = json_response(outcome, error.status, mimetype=FHIR_JSON)
+    if isinstance(error, Overloaded):
+        response.headers["Retry-After"] = RETRY_SECONDS
+    return response
 
 
 def refused_by_flask(error: HTTPException) -> Response:

@@ -1,12 +1,14 @@
-"""Takes the bytes of a request off the wire: bounded, in one read, unpacked when they come compressed."""
+"""The bytes of a request that has arrived: of a type that we read, bounded, unpacked when they come compressed."""
 
 from __future__ import annotations
 
 import zlib
 
 from flask import Request
+from werkzeug.datastructures import MultiDict
 
-from cds_service.errors import BodyTooLarge, HookRequestError, WrongMediaType
+from cds_service.errors import BodyTooLarge, HookRequestError, ServiceError, WrongMediaType
+from cds_service.front import REFUSAL, SMALL_BODY
 
 JSON_TYPES = ("application/json", "application/fhir+json")
 GZIP = 16 + zlib.MAX_WBITS  # zlib's own number for "a gzip header and trailer"
@@ -17,13 +19,29 @@ def read(request: Request, limit: int) -> bytes:
     _check_type(request)
     packed = _packing(request)
     announced = request.content_length
-    if announced is not None and announced > limit:  # before anything is read
-        raise BodyTooLarge(limit)
+    _check_arrived(request, limit)
     # One read of the raw input. Flask's own limit reads in 64 KiB pieces and costs as much as the whole evaluation.
     body: bytes = request.environ["wsgi.input"].read(limit + 1 if announced is None else announced)
     if len(body) > limit:
         raise BodyTooLarge(limit)
     return _unpack(body, limit) if packed else body
+
+
+def form(request: Request) -> MultiDict[str, str]:
+    """The parameters of a FHIR search that was posted. Raises ServiceError; files are not taken."""
+    if request.mimetype not in ("application/x-www-form-urlencoded", ""):
+        raise WrongMediaType("Content-Type must be application/x-www-form-urlencoded.")
+    _check_arrived(request, SMALL_BODY)
+    return request.form
+
+
+def _check_arrived(request: Request, limit: int) -> None:
+    """Raises what the front door found wrong with the body, after the caller and the type were checked."""
+    refusal: ServiceError | None = request.environ.get(REFUSAL)
+    if refusal is not None:
+        raise refusal
+    if request.content_length is not None and request.content_length > limit:
+        raise BodyTooLarge(limit)
 
 
 def _check_type(request: Request) -> None:

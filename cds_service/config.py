@@ -16,6 +16,7 @@ DEFAULTS: Mapping[str, str] = {
     "WORKERS": "1",
     "PUBLIC_BASE_URL": "",
     "MAX_BODY_BYTES": "20000000",
+    "BODY_SECONDS": "10",
     "LOG_LEVEL": "info",
 }
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -31,6 +32,7 @@ class Settings:
     workers: int
     public_base_url: str  # without a slash at the end; what callers type, so that a token's audience can be compared
     max_body_bytes: int
+    body_seconds: int
     log_level: str
 
 
@@ -50,6 +52,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         workers=_whole_number(values, "WORKERS", 1, 64),
         public_base_url=_public_base_url(values["PUBLIC_BASE_URL"], tenant, host, port),
         max_body_bytes=_whole_number(values, "MAX_BODY_BYTES", 1_000, 1_000_000_000),
+        body_seconds=_whole_number(values, "BODY_SECONDS", 1, 300),
         log_level=_log_level(values["LOG_LEVEL"]),
     )
 

@@ -7,9 +7,11 @@
     +-- SearchRefused      400  a search of the published rules asks for what it cannot answer; names the parameter
     +-- UnknownResource    404
     +-- NotAcceptable      406
+    +-- BodyLate           408  the body did not arrive in time
     +-- NeededDataMissing  412  the patient or the conditions could not be had; names the prefetch keys
     +-- BodyTooLarge       413
     +-- WrongMediaType     415
+    +-- Overloaded         503  too much is under way; says when to come again
 
 No message may hold a value from the request: bodies carry patient data, and whoever reads an error may be a log.
 """
@@ -80,6 +82,15 @@ class NotAcceptable(ServiceError):
         super().__init__("FHIR is answered as JSON only: application/fhir+json.")
 
 
+class BodyLate(ServiceError):
+    """The body did not arrive in time. Takes the seconds that were allowed."""
+
+    status, code = 408, "timeout"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The body did not arrive within {seconds:g} seconds.")
+
+
 class NeededDataMissing(ServiceError):
     """Without these prefetch keys nothing true can be said. Takes (key, reason) pairs."""
 
@@ -104,6 +115,15 @@ class WrongMediaType(ServiceError):
     """The body is not plain or gzip-compressed JSON in UTF-8."""
 
     status, code = 415, "not-supported"
+
+
+class Overloaded(ServiceError):
+    """Too many calls are waiting, or too much of them lies in memory."""
+
+    status, code = 503, "throttled"
+
+    def __init__(self) -> None:
+        super().__init__("Too many calls are under way. Try again in a second.")
 
 
 def operation_outcome(code: str, diagnostics: str, expression: tuple[str, ...] = ()) -> dict[str, object]:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
 
-from cds_service import __version__, services
+from cds_service import __version__, body, services
 from cds_service.errors import NotAcceptable, SearchRefused, UnknownResource
 from cds_service.routes import Service, here, json_response
 from fhir_mappings import publication
@@ -76,7 +76,7 @@ def search(kind: str) -> Response:
 @fhir_urls.post("/<any(PlanDefinition, ValueSet, CodeSystem):kind>/_search")
 def search_by_form(kind: str) -> Response:
     """The same, with parameters in a form and in the URL."""
-    return _searched(kind, [*request.args.items(multi=True), *request.form.items(multi=True)])
+    return _searched(kind, [*request.args.items(multi=True), *body.form(request).items(multi=True)])
 
 
 def _searched(kind: str, given: Parameters) -> Response:

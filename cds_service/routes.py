@@ -16,6 +16,7 @@ from cds_service.audit import AuditLine
 from cds_service.config import Settings
 from cds_service.errors import NeededDataMissing, UnknownService
 from cds_service.fhir_client import Connections, FhirAccess
+from cds_service.front import ARRIVED
 from cds_service.hook_request import parse
 from cds_service.security import Trust
 from cds_service.services import CdsService
@@ -96,7 +97,9 @@ def call(service_id: str) -> Response:
     hook_request = parse(raw, service)
     g.audit.hook_instance = hook_request.hook_instance
     access = fhir_access(settings.tenant, settings.max_body_bytes)
-    answers = fhir_client.complete(hook_request, service.prefetch, access, here().connections)
+    answers = fhir_client.complete(
+        hook_request, service.prefetch, access, here().connections, request.environ.get(ARRIVED)
+    )
     try:
         answered = answer(
             service,

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 from granian.server.common import AbstractServer
@@ -19,7 +19,8 @@ from cds_service import config
 from cds_service.config import PREFIX, Settings
 from cds_service.tenants import SettingsError
 
-BLOCKING_THREADS = 4  # per worker: they wait for FHIR servers; decoding itself runs one at a time
+CONNECTIONS = 1024  # open at once, for each worker
+END_SECONDS = 3  # after Ctrl-C, for calls that are under way
 
 
 def serve(settings: Settings, environment: Mapping[str, str], example: bool) -> None:
@@ -33,14 +34,15 @@ def serve(settings: Settings, environment: Mapping[str, str], example: bool) -> 
     server = Server(
         "cds_service.app:from_environment",
         factory=True,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,  # see front.py
+        http=HTTPModes.http1,  # whose time limit for headers holds from the first byte on
         address=settings.host,
         port=settings.port,
         workers=settings.workers,
-        blocking_threads=BLOCKING_THREADS,
+        backpressure=CONNECTIONS,
         websockets=False,
         log_level=LogLevels.warning,
-        workers_kill_timeout=10,
+        workers_kill_timeout=END_SECONDS,
         respawn_failed_workers=True,  # granian still gives up on one that fails again at once
     )
     print(f"Serving tenant {settings.tenant.tenant.name} on {settings.public_base_url}", file=sys.stderr, flush=True)
