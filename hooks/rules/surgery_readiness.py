@@ -5,7 +5,7 @@ from __future__ import annotations
 from hooks import knowledge, proposals
 from hooks.facts import Fact, Facts
 from hooks.outcomes import CannotTell, Outcome, Recommend, Wording
-from hooks.questions import cancer, care, noms, readiness
+from hooks.questions import cancer, care, noms, prognosis, readiness
 
 KNOWLEDGE = knowledge.load(__name__)
 
@@ -74,6 +74,7 @@ def _wording(facts: Facts, variant: str, gaps: tuple[str, ...]) -> Wording:
     lines = [*text.do, *((table.line(),) if table.row else ()), KNOWLEDGE.text("goals")]
     if "life expectancy" in gaps and variant != "emergency":
         lines.append(KNOWLEDGE.text("scores"))
+        lines += prognosis.lines(facts)
     if not _oncology(facts):
         lines.append(KNOWLEDGE.text("oncology"))
     return Wording(text.indicator, text.summary, (*lines, KNOWLEDGE.text("rehab")), text.why, text.why_not)
