@@ -147,7 +147,7 @@ def _units(observation: Observation) -> Iterator[tuple[str, str]]:
     """(measurement, unit) for each value whose unit the mapping refuses."""
     for name, valued in results.measured(observation):
         quantity = valued.valueQuantity
-        if quantity is not None and quantity.value is not None and units.unit(name, quantity) is None:
+        if quantity is not None and quantity.value is not None and not isinstance(units.unit(name, quantity), str):
             yield name, _unit(quantity)
 
 

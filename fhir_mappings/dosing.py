@@ -11,6 +11,7 @@ from fhir_mappings.answers import NOT_JSON
 from fhir_mappings.resources import ABSENT, Dosage
 
 DAYS = {"d": 1, "wk": 7}
+LONGEST = 3660  # days; what is written beyond that, or as "NaN", is no interval
 
 
 class Repeat(Struct, gc=False):
@@ -52,4 +53,4 @@ def _interval(dosage: Dosage) -> int | None:
     if repeat.frequencyMax or repeat.periodMax or repeat.count:
         return None
     days = repeat.period * DAYS.get(repeat.periodUnit or "", 0)
-    return int(days) // 7 if days > 0 and days % 7 == 0 else None
+    return int(days) // 7 if 0 < days <= LONGEST and days % 7 == 0 else None

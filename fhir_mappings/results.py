@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from math import isfinite
 
 from fhir_mappings import codes, dates, extensions, findings, relevance, same_day, units
 from fhir_mappings.chart import Chart, Refused
@@ -11,7 +13,8 @@ from fhir_mappings.extensions import CORE
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import CodeableConcept, Component, Observation, Quantity, ReferenceRange
 from fhir_mappings.same_day import Dated
-from hooks.facts import Assessment, Measurement
+from fhir_mappings.units import Problem
+from hooks.facts import Assessment, Measurement, When
 
 MEASUREMENTS = {
     "lab_calcium_total": "calcium",
@@ -31,10 +34,14 @@ MEASUREMENTS = {
 RANGES: dict[str, tuple[int, int]] = {"pain_score": (0, 10), "ecog": (0, 5), "kps": (0, 100)}
 ANSWERS = {"ecog": "ecog_answer", "kps": "kps_answer"}
 LIFE_EXPECTANCY = "life-expectancy"
-GRADED = {"escc": "escc-", "frankel": "frankel-", "ais": "ais-"}
+GRADED = ("escc", "frankel", "ais")
+# The grades that exist, and no others; the gravest first, which is the one that counts of several.
+GRADES = {name: same_day.ORDER[name] for name in GRADED}
 NUMBERED = {"sins": 18, "tokuhashi": 15, "tomita": 10, "bauer": 4, "nesms": 3, "katagiri": 10}  # highest possible
 PREGNANCY_TEST = "lab_pregnancy_test"
 PSYCHOSOCIAL = "psychosocial_screening"
+HIGHEST_SCREEN = 100  # no questionnaire that we know reaches it
+UNDATED = "no date that can be read"
 PREGNANCY_ANSWERS = {
     "pregnancy": "positive",
     "pregnancy_answer_positive": "positive",
@@ -45,15 +52,28 @@ REPLACES = f"{CORE}observation-replaces"
 TRENDS = {"disease_improved": "improved", "disease_stable": "stable", "disease_worsened": "worsened"}
 
 
-def read(chart: Chart) -> tuple[tuple[Measurement, ...], tuple[Assessment, ...], tuple[Refused, ...]]:
-    """Measurements and assessments, newest first, and what was refused with its reason.
+@dataclass(frozen=True, slots=True)
+class NotRead:
+    """A result of a known name that gave no usable number, grade or date; `when` it was taken, if that is known."""
+
+    reference: str
+    name: str
+    reason: str
+    when: When | None = None
+
+    def refused(self) -> Refused:
+        return Refused(self.reference, f"{self.name.replace('_', ' ')}: {self.reason}")
+
+
+def read(chart: Chart) -> tuple[tuple[Measurement, ...], tuple[Assessment, ...], tuple[NotRead, ...]]:
+    """Measurements and assessments, newest first, and what could not be read, with its reason.
 
     Only final, amended and corrected results are in a chart, of one id the newest version alone. A correction sent as a
     result of its own replaces the one that it names.
     """
     measured: list[Dated[Measurement]] = []
     assessed: list[Dated[Assessment]] = []
-    refused: list[Refused] = []
+    not_read: list[NotRead] = []
     replaced = _replaced(chart)
     for kept in chart.of(Observation):
         if kept.reference in replaced:
@@ -66,8 +86,24 @@ def read(chart: Chart) -> tuple[tuple[Measurement, ...], tuple[Assessment, ...],
             elif isinstance(found, Assessment):
                 assessed.append(Dated(written, found))
             else:
-                refused.append(found)
-    return same_day.measurements(measured), same_day.assessments(assessed), tuple(refused)
+                not_read.append(found)
+    return same_day.measurements(measured), same_day.assessments(assessed), tuple(not_read)
+
+
+def doubtful(known: Sequence[Measurement | Assessment], not_read: Iterable[NotRead]) -> frozenset[str]:
+    """Names of which a result that could not be read may be newer than the newest that could.
+
+    The older one must then not reassure. It still warns: what was wrong may still be.
+    """
+    newest: dict[str, When] = {}
+    for fact in known:
+        if fact.when and (fact.name not in newest or fact.when.latest > newest[fact.name].latest):
+            newest[fact.name] = fact.when
+    return frozenset(
+        one.name
+        for one in not_read
+        if one.when is None or one.name not in newest or one.when.latest >= newest[one.name].earliest
+    )
 
 
 def _replaced(chart: Chart) -> frozenset[str]:
@@ -81,7 +117,7 @@ def _replaced(chart: Chart) -> frozenset[str]:
     return frozenset(relevance.resolved(chart.names, reference) for reference in named)
 
 
-def _measure(kept: Kept[Observation], observation: Observation) -> Iterator[Measurement | Refused]:
+def _measure(kept: Kept[Observation], observation: Observation) -> Iterator[Measurement | NotRead]:
     """The value itself, and those components of a panel that are measurements of their own."""
     for name, valued in measured(observation):
         interpretation = observation.interpretation if valued is observation else None
@@ -108,26 +144,29 @@ def _one(
     name: str,
     valued: Observation | Component,
     interpretation: list[CodeableConcept] | None,
-) -> Iterator[Measurement | Refused]:
+) -> Iterator[Measurement | NotRead]:
     value = _value(name, valued, interpretation)
-    if value is None:
-        if valued.valueQuantity is not None and valued.valueQuantity.value is not None:
-            reason = "has a comparator" if valued.valueQuantity.comparator else "unit not understood"
-            yield Refused(kept.reference, f"{name.replace('_', ' ')}: {reason}")
+    if isinstance(value, Problem):
+        if valued is not observation or not _only_a_heading(observation):
+            yield NotRead(kept.reference, name, value.value, _when(observation))
         return
     lowest, highest = RANGES.get(name, (0, None))
     if value < lowest or (highest is not None and value > highest):
-        yield Refused(kept.reference, f"{name.replace('_', ' ')}: outside its scale")
+        yield NotRead(kept.reference, name, "outside its scale", _when(observation))
         return
-    limits = _limits(name, valued.referenceRange)
-    yield Measurement(
-        kept.reference,
-        name,
-        value,
-        dates.when(relevance.effective(observation)),
-        *limits,
-        label=_labelled(valued),
-    )
+    when, limits = _when(observation), _limits(name, valued.referenceRange)
+    yield Measurement(kept.reference, name, value, when, *limits, label=_labelled(valued))
+    if when is None:
+        yield NotRead(kept.reference, name, UNDATED)
+
+
+def _when(observation: Observation) -> When | None:
+    return dates.when(relevance.effective(observation))
+
+
+def _only_a_heading(observation: Observation) -> bool:
+    """A panel carries its numbers in its components."""
+    return bool(observation.component) and observation.valueQuantity is None
 
 
 def _labelled(valued: Observation | Component) -> str:
@@ -138,19 +177,21 @@ def _labelled(valued: Observation | Component) -> str:
     return f"reported as {quantity.comparator} {quantity.value:g} {quantity.unit or quantity.code or ''}".rstrip()
 
 
-def _value(name: str, valued: Observation | Component, interpretation: list[CodeableConcept] | None) -> Decimal | None:
+def _value(
+    name: str, valued: Observation | Component, interpretation: list[CodeableConcept] | None
+) -> Decimal | Problem:
     """The number; for performance status also a coded answer, as value or, in mCODE, as interpretation."""
     if valued.valueQuantity is not None:
-        return units.convert(name, valued.valueQuantity)
+        return units.understand(name, valued.valueQuantity)
     if valued.valueInteger is not None:
-        return Decimal(valued.valueInteger) if name in units.SCORES else None
+        return Decimal(valued.valueInteger) if name in units.SCORES else Problem.UNIT
     if name in ANSWERS:
         for concept in (valued.valueCodeableConcept, *(interpretation or ())):
             for coding in (concept.coding or ()) if concept else ():
                 score = codes.score(coding.system, coding.code)
                 if score is not None and ANSWERS[name] in codes.concepts(coding.system, coding.code):
                     return Decimal(score)
-    return None
+    return Problem.NO_VALUE
 
 
 def _limits(name: str, ranges: list[ReferenceRange] | None) -> tuple[Decimal | None, Decimal | None]:
@@ -165,7 +206,7 @@ def _limit(name: str, quantity: Quantity | None) -> Decimal | None:
     return units.convert(name, quantity)
 
 
-def _assess(kept: Kept[Observation], observation: Observation) -> Iterator[Assessment | Measurement | Refused]:
+def _assess(kept: Kept[Observation], observation: Observation) -> Iterator[Assessment | Measurement | NotRead]:
     """Our own assessment codes, mCODE's cancer disease status, pregnancy tests and psychosocial screening."""
     if PSYCHOSOCIAL in kept.concepts:
         yield from _screening(kept)
@@ -176,37 +217,46 @@ def _assess(kept: Kept[Observation], observation: Observation) -> Iterator[Asses
     if "disease_status_code" in kept.concepts:
         trend = [TRENDS[c] for c in relevance.concepts_of([observation.valueCodeableConcept]) if c in TRENDS]
         if trend:
-            yield Assessment(kept.reference, "disease_status", trend[0], dates.when(relevance.effective(observation)))
+            yield Assessment(kept.reference, "disease_status", trend[0], _when(observation))
         return
     name = relevance.first_assessment(observation.code)
     if name is None:
         return
-    when, label = dates.when(relevance.effective(observation)), relevance.label(observation.code)
     if name == LIFE_EXPECTANCY:
-        months = units.convert("life_expectancy", observation.valueQuantity)
-        yield (
-            Refused(kept.reference, "life expectancy: unit not understood")
-            if months is None
-            else Measurement(kept.reference, "life_expectancy", months, when, label=label)
-        )
+        yield from _life_expectancy(kept, observation)
         return
     value = _graded(name, observation)
     items = tuple(_items(observation.component or ())) if name == "sins" else ()
     if value is None and not items:
-        yield Refused(kept.reference, f"{name}: no value that the score can have")
+        yield NotRead(kept.reference, name, "no value that the score can have", _when(observation))
         return
+    when, label = _when(observation), relevance.label(observation.code)
     yield Assessment(kept.reference, name, value, when, _level(observation), items, label)
+    if when is None:
+        yield NotRead(kept.reference, name, UNDATED)
 
 
-def _screening(kept: Kept[Observation]) -> Iterator[Assessment]:
+def _life_expectancy(kept: Kept[Observation], observation: Observation) -> Iterator[Measurement | NotRead]:
+    months, name = units.understand("life_expectancy", observation.valueQuantity), "life_expectancy"
+    if isinstance(months, Problem):
+        yield NotRead(kept.reference, name, months.value, _when(observation))
+    else:
+        yield Measurement(kept.reference, name, months, _when(observation), label=relevance.label(observation.code))
+
+
+def _screening(kept: Kept[Observation]) -> Iterator[Assessment | NotRead]:
     """That a questionnaire was scored, and when; an entry without a score says that it was not."""
     observation = kept.resource
     score = observation.valueInteger
-    if score is None and observation.valueQuantity is not None and observation.valueQuantity.value is not None:
-        score = int(observation.valueQuantity.value)
-    if score is not None:
-        when, label = dates.when(relevance.effective(observation)), relevance.label(observation.code)
-        yield Assessment(kept.reference, PSYCHOSOCIAL, str(score), when, label=label)
+    value = observation.valueQuantity.value if observation.valueQuantity else None
+    if score is None and value is not None:
+        score = int(value) if isfinite(value) else -1
+    if score is not None and 0 <= score <= HIGHEST_SCREEN:
+        yield Assessment(
+            kept.reference, PSYCHOSOCIAL, str(score), _when(observation), label=relevance.label(observation.code)
+        )
+    elif score is not None:
+        yield NotRead(kept.reference, PSYCHOSOCIAL, "outside its scale", _when(observation))
 
 
 def _pregnancy(kept: Kept[Observation]) -> Iterator[Assessment]:
@@ -215,8 +265,8 @@ def _pregnancy(kept: Kept[Observation]) -> Iterator[Assessment]:
     concepts = relevance.concepts_of([observation.valueCodeableConcept])
     answers = {PREGNANCY_ANSWERS[concept] for concept in concepts if concept in PREGNANCY_ANSWERS}
     if len(answers) == 1:
-        when, label = dates.when(relevance.effective(observation)), relevance.label(observation.code)
-        yield Assessment(kept.reference, "pregnancy", answers.pop(), when, label=label)
+        label = relevance.label(observation.code)
+        yield Assessment(kept.reference, "pregnancy", answers.pop(), _when(observation), label=label)
 
 
 def _graded(name: str, observation: Observation) -> str | None:
@@ -226,8 +276,9 @@ def _graded(name: str, observation: Observation) -> str | None:
             quantity = units.convert("pain_score", observation.valueQuantity)  # any unit that a bare score may carry
             number = int(quantity) if quantity is not None and quantity == int(quantity) else None
         return str(number) if number is not None and 0 <= number <= NUMBERED[name] else None
-    code = relevance.first_assessment(observation.valueCodeableConcept)
-    return code if code and name in GRADED and code.startswith(GRADED[name]) else None
+    codings = observation.valueCodeableConcept.coding if observation.valueCodeableConcept else None
+    answers = {one.code for one in codings or () if one.system == codes.ASSESSMENT}
+    return next((grade for grade in GRADES.get(name, ()) if grade in answers), None)
 
 
 def _items(components: Iterable[Component]) -> Iterator[tuple[str, int]]:

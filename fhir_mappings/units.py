@@ -5,8 +5,10 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from enum import Enum
 from functools import partial
 from importlib import resources
+from math import isfinite
 from types import MappingProxyType
 
 from fhir_mappings.resources import Quantity
@@ -28,35 +30,63 @@ def _conversion(entry: str | Mapping[str, str]) -> Callable[[Decimal], Decimal]:
     return partial(_divide, Decimal(entry["divide"]))
 
 
-def _load() -> tuple[dict[str, dict[str, Callable[[Decimal], Decimal]]], dict[str, str]]:
+class Problem(Enum):
+    """Why a quantity gives no number, in words for the reader."""
+
+    NO_VALUE = "value not understood"
+    COMPARATOR = "has a comparator"
+    CONTRADICTION = "unit and code contradict each other"
+    UNIT = "unit not understood"
+    IMPLAUSIBLE = "not plausible"
+
+
+_Tables = dict[str, dict[str, Callable[[Decimal], Decimal]]]
+
+
+def _load() -> tuple[_Tables, dict[str, str], dict[str, tuple[Decimal, Decimal]]]:
     tables = tomllib.loads((resources.files("fhir_mappings") / "units.toml").read_text(encoding="utf-8"))
-    spellings = tables.pop("spellings")
-    return {
-        name: {unit: _conversion(entry) for unit, entry in table.items()} for name, table in tables.items()
-    }, spellings
+    spellings, plausible = tables.pop("spellings"), tables.pop("plausible")
+    return (
+        {name: {unit: _conversion(entry) for unit, entry in table.items()} for name, table in tables.items()},
+        spellings,
+        {name: (Decimal(lowest), Decimal(highest)) for name, (lowest, highest) in plausible.items()},
+    )
 
 
-_tables, _spellings = _load()
+_tables, _spellings, _plausible = _load()
 CONVERSIONS: Mapping[str, Mapping[str, Callable[[Decimal], Decimal]]] = MappingProxyType(_tables)
 SPELLINGS: Mapping[str, str] = MappingProxyType(_spellings)
+PLAUSIBLE: Mapping[str, tuple[Decimal, Decimal]] = MappingProxyType(_plausible)
+_KNOWN = frozenset(written for table in CONVERSIONS.values() for written in table)
 SCORES = frozenset(name for name, table in CONVERSIONS.items() if "{score}" in table)
 
 
-def unit(name: str, quantity: Quantity) -> str | None:
-    """The UCUM unit of a quantity as our table for `name` lists it; None when it is not listed or contradicts itself.
+def unit(name: str, quantity: Quantity) -> str | Problem:
+    """The UCUM unit of a quantity as our table for `name` lists it, or why there is none.
 
-    A UCUM code counts before the printed unit. A quantity without any unit is accepted for scores alone.
+    A UCUM code counts before the printed unit, but where both are known they must mean the same: which of them the
+    writer meant is not ours to guess. A quantity without any unit is accepted for scores alone.
     """
-    if quantity.system and quantity.system != UCUM and quantity.code:
-        written = quantity.unit
-    else:
-        written = quantity.code or quantity.unit
+    coded = quantity.code if not quantity.system or quantity.system == UCUM else None
+    written = coded or quantity.unit
     if not written:
-        return "1" if name in SCORES else None
+        return "1" if name in SCORES else Problem.UNIT
     if name in SCORES and written.startswith("{"):
         return "{score}"  # UCUM annotations such as {0-10} carry no dimension
+    found, printed = _spelt(written), _spelt(quantity.unit or "")
+    if found not in CONVERSIONS[name]:
+        return Problem.UNIT
+    return Problem.CONTRADICTION if printed in _KNOWN and not _alike(name, found, printed) else found
+
+
+def _spelt(written: str) -> str:
+    return written if written in _KNOWN else SPELLINGS.get(written, written)
+
+
+def _alike(name: str, one: str, other: str) -> bool:
+    """Are both units of that measurement, of the same size ("U/L" and "[IU]/L")?"""
     table = CONVERSIONS[name]
-    return written if written in table else SPELLINGS.get(written) if SPELLINGS.get(written) in table else None
+    return one == other or (other in table and table[one](Decimal(1)) == table[other](Decimal(1)))
 
 
 # A bound ("> 60", "< 0.2") counts as the number itself only where the number is then the worst that the true value can
@@ -74,11 +104,26 @@ SAFE_BOUNDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def convert(name: str, quantity: Quantity | None) -> Decimal | None:
-    """The value in the unit of the rules; None for no value, an unsafe bound, or a unit that is not understood."""
-    if quantity is None or quantity.value is None:
-        return None
+    """The value in the unit of the rules; None for everything that `understand` names as a problem."""
+    found = understand(name, quantity)
+    return None if isinstance(found, Problem) else found
+
+
+def understand(name: str, quantity: Quantity | None) -> Decimal | Problem:
+    """The value in the unit of the rules, or why there is none: no finite number, an unsafe bound, a wrong unit."""
+    if quantity is None or quantity.value is None or not isfinite(quantity.value):
+        return Problem.NO_VALUE  # JSON knows no NaN, but a number may come as a string
     if quantity.comparator and quantity.comparator not in SAFE_BOUNDS.get(name, ()):
-        return None
+        return Problem.COMPARATOR
     found = unit(name, quantity)
+    if isinstance(found, Problem):
+        return found
     # repr gives the digits that were sent, where the float would add its own
-    return None if found is None else CONVERSIONS[name][found](Decimal(repr(quantity.value)))
+    value = CONVERSIONS[name][found](Decimal(repr(quantity.value)))
+    return value if plausible(name, value) else Problem.IMPLAUSIBLE
+
+
+def plausible(name: str, value: Decimal) -> bool:
+    """Can a living adult have this?"""
+    lowest, highest = PLAUSIBLE.get(name, (value, value))
+    return lowest <= value <= highest
