@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hooks import knowledge, proposals
+from hooks import advice, emergency, knowledge, proposals
 from hooks.facts import Fact, Facts, Order, Procedure, When
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend
 from hooks.questions import cancer, care, neurology, stability
@@ -47,9 +47,13 @@ def _settled(facts: Facts, since: When | None) -> tuple[Fact, ...]:
 def _unstable(facts: Facts, found: stability.Instability, basis: tuple[Fact, ...]) -> Recommend:
     deficits = neurology.new_deficits(facts, KNOWLEDGE.value("new_deficit"))
     because = (*basis, *deficits, *cancer.spinal_metastases(facts)[:1])
+    said = {line for card in emergency.cards(facts) for line in card.says.do}
+    variant = (
+        "unstable" if not deficits else "unstable_called" if said & {*advice.immobilise(facts)} else "unstable_deficit"
+    )
     return Recommend(
         because=because,
-        says=KNOWLEDGE.card("unstable_deficit" if deficits else "unstable", sins=str(found.score), at=found.at),
+        says=KNOWLEDGE.card(variant, sins=str(found.score), at=found.at),
         suggestions=proposals.consult(facts, "consult_spine_neurosurgery", because, "stat" if deficits else "urgent"),
     )
 

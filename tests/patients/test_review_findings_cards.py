@@ -246,3 +246,10 @@ def test_life_expectancy_estimated_in_2024_silences_nothing() -> None:
     estimate = score("life", "life-expectancy", "2024-01-01", valueQuantity=life)
     bone = problem("bone", ICD, "C79.51", "2026-09-01")
     assert opened(BREAST, bone, estimate).card("bone_modifying_agent") is not None
+
+
+def test_the_emergency_card_says_once_how_to_lie_and_whom_to_call_about_the_score() -> None:
+    detail = opened(BREAST, SPINE, COMPRESSION, WEAK, sins(15)).cards[0]["detail"]
+    (do,) = [part for part in detail.split("\n\n") if part.startswith("**Do**")]
+    assert do.count("log-roll") == 1
+    assert "- Tell the spine surgeon on the same call: SINS 15 at T12." in do
