@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hooks import knowledge
-from hooks.card_text import sentence
+from hooks.card_text import number, sentence
 from hooks.facts import Fact, Facts
 from hooks.questions import bone_agent_readiness, bone_agents, cancer, labs, pregnancy
 from hooks.rules import bone_agent_hypocalcaemia, bone_agent_jaw, bone_agent_pregnancy, hypercalcaemia
 
 TEXTS = knowledge.load("bone_modifying_agent")
-FIRST_DONE = frozenset({"correct_calcium", "old_low_calcium", "dental_first", "replete_vitamin_d"})
+FIRST_DONE = frozenset({"correct_calcium", "uncorrected_low", "old_low_calcium", "dental_first", "replete_vitamin_d"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,9 @@ def _calcium(facts: Facts) -> Iterator[Hold]:
     if hypercalcaemia.raised(facts):
         yield Hold("calcium_raised", calcium.because, _calcium_words(calcium))
     elif bone_agent_hypocalcaemia.is_low(calcium):
-        old = bone_agent_hypocalcaemia.is_old(facts, calcium)
-        yield Hold("old_low_calcium" if old else "correct_calcium", calcium.because, _calcium_words(calcium))
+        low = "uncorrected_low" if calcium.kind == "uncorrected" else "correct_calcium"
+        variant = "old_low_calcium" if bone_agent_hypocalcaemia.is_old(facts, calcium) else low
+        yield Hold(variant, calcium.because, _calcium_words(calcium))
 
 
 def _calcium_words(calcium: labs.Calcium) -> dict[str, str]:
@@ -103,7 +104,7 @@ def _dentist(facts: Facts) -> Iterator[Hold]:
 def _vitamin_d(facts: Facts) -> Iterator[Hold]:
     level = bone_agent_readiness.low_vitamin_d(facts)
     if level:
-        words = {"level": f"{level.value.normalize():f}", "when": level.when.text if level.when else ""}
+        words = {"level": number(level.value), "when": level.when.text if level.when else ""}
         yield Hold("replete_vitamin_d", (level,), words)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 
 from hooks.facts import UNITS, Assessment, Fact, Finding, Imaging, Measurement, Medication, Order, Procedure, When
 from hooks.questions.cancer import PRIMARY_WORDS
@@ -88,7 +89,7 @@ def dated(fact: Fact) -> str:
 def _words(fact: Fact) -> str:
     if isinstance(fact, Measurement):
         unit = UNITS.get(fact.name, "")
-        value = f"{fact.value.normalize():f}"
+        value = number(fact.value)
         unit = unit.removesuffix("s") if unit == "months" and fact.value == 1 else unit
         named = MEASUREMENT_WORDS.get(fact.name, fact.name)
         return f"{named} {value}" if unit in ("ECOG", "KPS") else f"{named} {value} {unit}"
@@ -138,6 +139,11 @@ def shorten(summary: str) -> str:
     if len(summary) <= SUMMARY_LIMIT:
         return summary
     return summary[: SUMMARY_LIMIT - 1].rpartition(" ")[0].rstrip(" ,;:") + "…"
+
+
+def number(value: Decimal) -> str:
+    """For display: two decimals at most, since a value converted from another unit may have any number of them."""
+    return f"{round(value, 2).normalize():f}"
 
 
 def sentence(words: str) -> str:

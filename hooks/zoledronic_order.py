@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from hooks import bone_agent_orders, knowledge
+from hooks.card_text import number
 from hooks.facts import Fact, Facts, Measurement, Medication
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Suggestion, Wording
 from hooks.questions import bone_agents, labs, zoledronic_dose
@@ -24,7 +25,7 @@ def withhold(facts: Facts, drafts: tuple[Medication, ...]) -> Recommend | None:
     course = zoledronic_dose.course(facts, TEXTS.value("course")) if orders else None
     if course is None or course.baseline is None or course.now is None or not _rose(course.baseline, course.now):
         return None
-    words = {"before": f"{course.baseline.value.normalize():f}", "now": f"{course.now.value.normalize():f} mg/dL"}
+    words = {"before": number(course.baseline.value), "now": f"{number(course.now.value)} mg/dL"}
     return Recommend(
         because=(*orders, course.last, course.baseline, course.now),
         says=TEXTS.card("withhold", **words),

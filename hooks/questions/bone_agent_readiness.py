@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hooks import knowledge
+from hooks.card_text import number
 from hooks.facts import Fact, Facts, Finding, Measurement, Medication
 from hooks.questions import bone_agents, dental, labs
 
@@ -61,7 +62,7 @@ def vitamin_d(facts: Facts) -> Check:
         return Check(deficient, "vitamin_d", "25-OH vitamin D")
     low = low_vitamin_d(facts)
     if low:
-        gap = f"whether vitamin D was repleted since ({level.value.normalize():f} ng/mL)"
+        gap = f"whether vitamin D was repleted since ({number(level.value)} ng/mL)"
         return Check((low, *deficient), "low_vitamin_d", gap)
     if labs.stale((level,), PREFLIGHT.value("vitamin_d_fresh"), facts):
         gap = "25-OH vitamin D not older than {vitamin_d_fresh}".format_map(PREFLIGHT.thresholds)

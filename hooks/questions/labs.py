@@ -83,7 +83,11 @@ class Clearance:
     def __str__(self) -> str:
         if self.low == self.high:
             return f"{_one_place(self.low)} mL/min"
-        return f"{_one_place(self.low)} to {_one_place(self.high)} mL/min (sex not recorded)"
+        return f"{_one_place(self.low)} to {self.upper()} (sex not recorded)"
+
+    def upper(self) -> str:
+        """The higher of the two values."""
+        return f"{_one_place(self.high)} mL/min"
 
 
 def _one_place(value: Decimal) -> str:

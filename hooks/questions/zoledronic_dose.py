@@ -51,8 +51,9 @@ def kidneys(facts: Facts, fresh_days: Decimal) -> str:
     clearance = labs.creatinine_clearance(facts)
     if facts.finding("dialysis") or clearance is None:
         return "dialysis"
+    shown = str(clearance) if clearance.low == clearance.high else f"up to {clearance.upper()}"
     old = old_sample(facts, fresh_days)
-    return f"creatinine clearance {clearance}" + (f" of {old.when.text}" if old and old.when else "")
+    return f"creatinine clearance {shown}" + (f" of {old.when.text}" if old and old.when else "")
 
 
 def old_sample(facts: Facts, fresh_days: Decimal) -> Measurement | None:

@@ -121,6 +121,12 @@ class TestCreatinineRises:
         assert card["summary"].startswith("Hold zoledronic acid: creatinine 0.8 to 1.6 mg/dL since the last dose")
         assert labels(answer) == ["Remove the zoledronic acid order"]
 
+    def test_results_in_micromoles_are_shown_as_a_doctor_writes_them(self) -> None:
+        before, now = lab("c0", "14682-9", 71, "umol/L", "2026-08-20"), lab("crea", "14682-9", 141, "umol/L")
+        answer = signing(ZOL, record=(BREAST, BONE, before, self.DOSE, now, *PREPARED))
+        assert "creatinine 0.8 to 1.6 mg/dL since the last dose" in answer.cards[0]["summary"]
+        assert "creatinine 0.8 mg/dL, 2026-08-20" in section(answer.cards[0], "Found")
+
     @pytest.mark.parametrize("lost", ["BEFORE", "DOSE", "NOW", "WEIGHT"])
     def test_losing_one_of_the_facts_never_settles_it(self, lost: str) -> None:
         known = [getattr(self, name) for name in ("BEFORE", "DOSE", "NOW", "WEIGHT") if name != lost]
