@@ -100,6 +100,10 @@ def _order(
         if several > 1:
             remark = f"one of {several} different values of that time"
             facts[0] = replace(facts[0], label=f"{facts[0].label[:40]}; {remark}" if facts[0].label else remark)
+            first = facts[0]
+            if isinstance(first, Measurement):
+                rivals = {f.value for f in facts if isinstance(f, Measurement)} - {first.value}
+                facts[0] = replace(first, others=tuple(sorted(rivals)))
         ordered += facts
     return ordered
 

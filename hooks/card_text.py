@@ -12,6 +12,7 @@ from hooks.questions.neurology import DEFICIT_WORDS
 
 SUMMARY_LIMIT = 139  # CDS Hooks: fewer than 140 characters
 LABEL_LIMIT = 80
+READ_LIMIT = 2000
 _SPECIAL = re.compile(r"([\\`*_\[\]{}()#|~!:@])")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 MODALITY_WORDS = {"MR": "MRI", "CT": "CT", "NM": "nuclear medicine scan", "PT": "PET", "XR": "plain film"}
@@ -60,6 +61,7 @@ MEASUREMENT_WORDS = {
 
 def escape(text: str) -> str:
     """Text from the record, made inert: one line, no control characters, Markdown or HTML, at most 80 characters."""
+    text = text[:READ_LIMIT]  # a text of megabytes is not worked through for its first line
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     if len(line) > LABEL_LIMIT:
         line = line[: LABEL_LIMIT - 1] + "…"
@@ -92,12 +94,13 @@ def _words(fact: Fact) -> str:
         value = number(fact.value)
         unit = unit.removesuffix("s") if unit == "months" and fact.value == 1 else unit
         named = MEASUREMENT_WORDS.get(fact.name, fact.name)
-        return f"{named} {value}" if unit in ("ECOG", "KPS") else f"{named} {value} {unit}"
+        words = f"{named} {value}" if unit in ("ECOG", "KPS") else f"{named} {value} {unit}"
+        return f"{words} (also {', '.join(map(number, fact.others))} at that time)" if fact.others else words
     if isinstance(fact, Assessment):
         named = ASSESSMENT_WORDS.get(fact.name, fact.name)
         value = (fact.value or "items only").rpartition("-")[2]
-        graded = value.upper() if fact.name in ("frankel", "ais") else value
-        return f"{named} {graded}" + (f" at {fact.level}" if fact.level else "")
+        graded = escape(value.upper() if fact.name in ("frankel", "ais") else value)
+        return f"{named} {graded}" + (f" at {escape(fact.level)}" if fact.level else "")
     if isinstance(fact, Imaging):
         regions = ", ".join(sorted(fact.regions)) or "region not stated"
         return f"{MODALITY_WORDS.get(fact.modality, fact.modality)} ({regions})"
@@ -123,7 +126,7 @@ def _finding_words(finding: Finding) -> str:
 
 def _concept_words(concepts: Iterable[str]) -> str:
     """The most telling concept in words; value-set names are written so that this reads as English."""
-    known = sorted(concepts, key=lambda c: (list(DEFICIT_WORDS).index(c) if c in DEFICIT_WORDS else 99, -len(c)))
+    known = sorted(concepts, key=lambda c: (list(DEFICIT_WORDS).index(c) if c in DEFICIT_WORDS else 99, -len(c), c))
     if not known:
         return "entry"
     concept = known[0]

@@ -75,6 +75,7 @@ class Measurement:
     low: Decimal | None = None
     high: Decimal | None = None
     label: str = ""
+    others: tuple[Decimal, ...] = ()  # different values of the same time: nobody can tell which of them is right
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,11 +34,14 @@ class Calcium:
         return f"{word} {round(self.value, 2).normalize():f} mg/dL"
 
 
-def calcium(facts: Facts, days: Decimal | None = None, pairing_days: Decimal | None = None) -> Calcium | None:
+def calcium(
+    facts: Facts, days: Decimal | None = None, pairing_days: Decimal | None = None, *, highest: bool = False
+) -> Calcium | None:
     """The calcium to judge by: the newest day decides; on one day ionised, then the laboratory's correction, then ours.
 
     With `days`, results whose date is not surely within them are left out; with `pairing_days`, an albumin further
-    than that from its calcium is not used. A result that is already corrected is never corrected again.
+    than that from its calcium is not used. A result that is already corrected is never corrected again. Of different
+    values of one time the lowest counts, or the `highest`, where that is what is feared.
     """
 
     def fresh(name: str) -> Measurement | None:
@@ -49,16 +52,21 @@ def calcium(facts: Facts, days: Decimal | None = None, pairing_days: Decimal | N
 
     ionised, reported, total = fresh("calcium_ionised"), fresh("calcium_corrected"), fresh("calcium")
     if ionised and not _later(reported, ionised) and not _later(total, ionised):
-        return Calcium("ionised", ionised.value, ionised.low, ionised.high, (ionised,))
+        return Calcium("ionised", _feared(ionised, highest), ionised.low, ionised.high, (ionised,))
     if reported and not _later(total, reported):
-        return Calcium("corrected", reported.value, reported.low, reported.high, (reported,))
+        return Calcium("corrected", _feared(reported, highest), reported.low, reported.high, (reported,))
     if total is None:
         return None
     albumin = fresh("albumin")
     if albumin is None or not _together(total, albumin, pairing_days):
-        return Calcium("uncorrected", total.value, total.low, total.high, (total,))
-    value = total.value + CALCIUM_PER_ALBUMIN * (NORMAL_ALBUMIN_G_DL - albumin.value)
+        return Calcium("uncorrected", _feared(total, highest), total.low, total.high, (total,))
+    # a low albumin means a higher calcium
+    value = _feared(total, highest) + CALCIUM_PER_ALBUMIN * (NORMAL_ALBUMIN_G_DL - _feared(albumin, not highest))
     return Calcium("corrected", value, total.low, total.high, (total, albumin))
+
+
+def _feared(one: Measurement, highest: bool) -> Decimal:
+    return (max if highest else min)((one.value, *one.others))
 
 
 def _later(one: Measurement | None, other: Measurement) -> bool:

@@ -189,9 +189,10 @@ def stable(facts: Facts) -> tuple[bool | None, tuple[Fact, ...], tuple[str, ...]
         return True, (*scored, *named), ()
     missing = [f"SINS item {item}{i.at}" for i in levels if i.score.band() is None for item in i.score.missing]
     days = TABLE.value("fresh")
-    if not levels or any(not (a.when and a.when.surely_within(days, facts.as_of)) for a in scored):
+    old = any(not (a.when and a.when.surely_within(days, facts.as_of)) for a in scored)
+    if not levels or old or "sins" in facts.doubtful:
         missing = ["SINS within {fresh}".format_map(TABLE.thresholds)]
-    missing += ["SINS whose items and total agree"] * bool(stability.contradictory(facts))
+    missing += stability.doubts(facts)
     return (None if missing else False), scored, tuple(missing)
 
 

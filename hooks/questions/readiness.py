@@ -36,7 +36,7 @@ def scored(facts: Facts, days: Decimal) -> tuple[Assessment, ...]:
         and not treatment.before_surgery(facts, i.assessment.when)
         for i in levels
     )
-    return tuple(i.assessment for i in levels) if usable else ()
+    return tuple(i.assessment for i in levels) if usable and "sins" not in facts.doubtful else ()
 
 
 def examined(facts: Facts, days: Decimal) -> tuple[Fact, ...]:

@@ -7,14 +7,22 @@ from dataclasses import dataclass
 from hooks.facts import Assessment, Facts, Measurement
 from hooks.scores import sins
 
+SAME_STATE_DAYS = 30  # ours: of scores without a level, those so close together may be of different lesions
+DISAGREES = "SINS whose items and total agree"
+
 
 @dataclass(frozen=True, slots=True)
 class Instability:
-    """SINS of one level: the total or its range, and the pain item where it is known."""
+    """SINS of one level: the total or its range, and the pain item where it is known.
+
+    `contradictory`: its parts and its total cannot both be right, or a part is none that SINS has. The worse reading
+    then counts, and it is never surely better than that.
+    """
 
     score: sins.Score
     pain: int | None
     assessment: Assessment
+    contradictory: bool = False
 
     @property
     def at(self) -> str:
@@ -22,36 +30,57 @@ class Instability:
 
 
 def of(assessment: Assessment) -> Instability | None:
-    """SINS from its parts where there are any, else from the total; None when neither is there or they disagree."""
-    items = dict(assessment.items)
-    if assessment.level and "location" not in items and items:
+    """SINS from its parts where there are any, else from the total; None when neither is there."""
+    stated = dict(assessment.items)
+    items = {name: points for name, points in stated.items() if points in sins.ITEMS.get(name, ())}
+    odd = len(items) < len(stated)
+    if assessment.level and "location" not in stated and items:
         points = sins.location_points(assessment.level)
         items |= {"location": points} if points is not None else {}
     total = assessment.number
-    try:
-        parts = sins.score(items) if items else None
-    except ValueError:
-        return None
+    parts = sins.score(items) if items else None
+    if total is not None and not 0 <= total <= sins.HIGHEST:
+        total, odd = None, True
     if total is None:
-        return Instability(parts, items.get("pain"), assessment) if parts else None
-    if not 0 <= total <= 18 or (parts and not parts.lowest <= total <= parts.highest):
-        return None
-    return Instability(sins.Score(total, total), items.get("pain"), assessment)
+        return Instability(parts, items.get("pain"), assessment, odd) if parts else None
+    if not odd and (parts is None or parts.lowest <= total <= parts.highest):
+        return Instability(sins.Score(total, total), items.get("pain"), assessment)
+    worse = max(total, parts.lowest) if parts else total
+    highest = worse if worse > sins.INDETERMINATE_MAX else sins.HIGHEST
+    return Instability(sins.Score(worse, highest), items.get("pain"), assessment, contradictory=True)
 
 
 def by_level(facts: Facts) -> tuple[Instability, ...]:
-    """The newest usable SINS of each level."""
-    newest: dict[str | None, Instability] = {}
+    """The newest usable SINS of each level. Of those without a level, all that may be of different lesions."""
+    newest: dict[str, Instability] = {}
+    unplaced: list[Instability] = []
     for assessment in facts.assessed("sins"):
         found = of(assessment)
-        if found:
+        if found is None:
+            continue
+        if assessment.level:
             newest.setdefault(assessment.level, found)
-    return tuple(newest.values())
+        elif not unplaced or _close(found, unplaced[0]):
+            unplaced.append(found)
+    return (*newest.values(), *unplaced)
+
+
+def _close(one: Instability, other: Instability) -> bool:
+    first, second = one.assessment.when, other.assessment.when
+    if first is None or second is None:
+        return True
+    return (second.earliest - first.latest).days <= SAME_STATE_DAYS
 
 
 def contradictory(facts: Facts) -> tuple[Assessment, ...]:
     """SINS entries whose parts and total cannot both be right."""
-    return tuple(a for a in facts.assessed("sins") if of(a) is None)
+    read = ((a, of(a)) for a in facts.assessed("sins"))
+    return tuple(a for a, found in read if found is None or found.contradictory)
+
+
+def doubts(facts: Facts) -> tuple[str, ...]:
+    """What to record anew, where entries contradict themselves."""
+    return (DISAGREES,) if contradictory(facts) else ()
 
 
 def worst(facts: Facts) -> Instability | None:

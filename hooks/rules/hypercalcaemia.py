@@ -18,7 +18,7 @@ def decide(facts: Facts) -> Outcome:
     active = (*cancer.primaries(facts), *facts.finding(*cancer.SECONDARY))
     if not active:
         return CannotTell(("an active cancer",))
-    calcium = labs.calcium(facts, pairing_days=KNOWLEDGE.value("fresh"))
+    calcium = _calcium(facts)
     if calcium is None:
         return CannotTell(("calcium and albumin",))
     if not _fresh(facts, calcium):
@@ -33,15 +33,23 @@ def decide(facts: Facts) -> Outcome:
 
 def emergency(facts: Facts) -> labs.Calcium | None:
     """The calcium, if it is recent and so high that lowering it comes before all else: bone agents then treat that."""
-    calcium = labs.calcium(facts, pairing_days=KNOWLEDGE.value("fresh"))
+    calcium = _calcium(facts)
     urgent = calcium is not None and _fresh(facts, calcium) and _step(calcium) in ("urgent", "critical")
     return calcium if urgent else None
 
 
 def raised(facts: Facts) -> bool:
     """Is a recent calcium high enough for this rule to speak of it?"""
-    calcium = labs.calcium(facts, pairing_days=KNOWLEDGE.value("fresh"))
+    calcium = _calcium(facts)
     return calcium is not None and _fresh(facts, calcium) and _step(calcium) in ("review", "urgent", "critical")
+
+
+def _calcium(facts: Facts) -> labs.Calcium | None:
+    """Of different values of one time the highest, unless only the lowest asks for something."""
+    lowest, highest = (
+        labs.calcium(facts, pairing_days=KNOWLEDGE.value("fresh"), highest=high) for high in (False, True)
+    )
+    return lowest if highest and lowest and _step(highest) is None and _step(lowest) else highest
 
 
 def _fresh(facts: Facts, calcium: labs.Calcium) -> bool:

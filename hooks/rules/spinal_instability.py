@@ -34,7 +34,7 @@ def decide(facts: Facts) -> Outcome:
     if found.score.band() == "stable":
         return CannotTell(("SINS of any other affected level",), because=basis)
     missing = tuple(f"SINS item {item}{found.at}" for item in found.score.missing)
-    return CannotTell(missing, ask=not facts.ordering(), because=basis)
+    return CannotTell((*missing, *stability.doubts(facts)), ask=not facts.ordering(), because=basis)
 
 
 def _settled(facts: Facts, since: When | None) -> tuple[Fact, ...]:
@@ -54,6 +54,7 @@ def _unstable(facts: Facts, found: stability.Instability, basis: tuple[Fact, ...
     return Recommend(
         because=because,
         says=KNOWLEDGE.card(variant, sins=str(found.score), at=found.at),
+        missing=stability.doubts(facts),
         suggestions=proposals.consult(facts, "consult_spine_neurosurgery", because, "stat" if deficits else "urgent"),
     )
 
@@ -70,6 +71,6 @@ def _indeterminate(facts: Facts, found: stability.Instability | None, basis: tup
     return Recommend(
         because=because,
         says=KNOWLEDGE.card(variant, sins=str(found.score) if found else "", at=found.at if found else ""),
-        missing=missing if found else (SINS,),
+        missing=(*missing, *stability.doubts(facts)) if found else (SINS,),
         suggestions=proposals.consult(facts, "consult_spine_neurosurgery", because, "asap"),
     )

@@ -15,6 +15,7 @@ ITEMS: Mapping[str, tuple[int, ...]] = {
     "posterolateral": (0, 1, 3),
 }
 MECHANICAL_PAIN = 3
+HIGHEST = 18
 STABLE_MAX, INDETERMINATE_MAX = 6, 12  # 0-6 stable, 7-12 potentially unstable, 13-18 unstable
 
 _JUNCTIONAL = frozenset({"occiput", "C1", "C2", "C7", "T1", "T2", "T11", "T12", "L1", "L5", "S1"})
