@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from fhir_mappings import answers, local_codes, relevance
+from fhir_mappings import answers, lenient, local_codes, relevance
 from fhir_mappings.answers import NOT_JSON, Answer, Given, Unavailable
 from fhir_mappings.local_codes import LocalCodes
 from fhir_mappings.ours import Ours
@@ -248,17 +248,23 @@ class _Reader:
 
     def _decoded(self) -> Iterator[tuple[str, str, str | None, Any]]:
         for number, (key, full_url, raw) in enumerate(self.entries):
+            odd: tuple[str, ...] = ()
             try:
                 resource = decode(raw)
             except NOT_JSON:
-                self._refuse_undecodable(key, full_url, raw, number)
-                continue
+                read_in_part = lenient.read(raw)
+                if read_in_part is None:
+                    self._refuse_undecodable(key, full_url, raw, number)
+                    continue
+                resource, odd = read_in_part
             relevance.take_in_contained(resource)
             if self.local.ours:
                 local_codes.add_ours(resource, self.local)
             named = resource.id and FHIR_ID.fullmatch(resource.id)
             reference = f"{type(resource).__name__}/{resource.id}" if named else full_url
-            yield key, reference or f"{type(resource).__name__} without id ({key} {number + 1})", full_url, resource
+            reference = reference or f"{type(resource).__name__} without id ({key} {number + 1})"
+            self.refused += [Refused(reference, f"{element} not understood") for element in odd]
+            yield key, reference, full_url, resource
 
     def _refuse_undecodable(self, key: str, full_url: str | None, raw: msgspec.Raw, number: int) -> None:
         """Types that we do not read are passed over; a type that we read, but not in this shape, is reported."""

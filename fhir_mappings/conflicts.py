@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from fhir_mappings import dates, extensions
 from fhir_mappings.resources import Condition
@@ -32,26 +33,26 @@ class Entry:
     finding: Finding
 
 
-def settle(entries: Sequence[Entry]) -> tuple[Finding, ...]:
+def settle(entries: Sequence[Entry], as_of: date) -> tuple[Finding, ...]:
     """The findings in their order; those that another entry contradicts are past or disputed."""
     over: dict[frozenset[str], list[Entry]] = defaultdict(list)
     for entry in entries:
         if entry.finding.status == "past" and HISTORY not in entry.finding.concepts:
             over[entry.finding.concepts].append(entry)
     return tuple(
-        _judge(entry, [one for one in over.get(entry.finding.concepts, ()) if _same(entry, one)])
+        _judge(entry, [one for one in over.get(entry.finding.concepts, ()) if _same(entry, one)], as_of)
         if entry.finding.status == "active"
         else entry.finding
         for entry in entries
     )
 
 
-def _judge(active: Entry, over: Sequence[Entry]) -> Finding:
+def _judge(active: Entry, over: Sequence[Entry], as_of: date) -> Finding:
     """The finding as it is; past where the problem list ended it; disputed where an end may concern it."""
     finding = active.finding
-    if _is(active, ENCOUNTER) and any(_is(one, PROBLEM_LIST) and _ended_since(one, finding) for one in over):
+    if _is(active, ENCOUNTER) and any(_is(one, PROBLEM_LIST) and _ended_since(one, finding, as_of) for one in over):
         return replace(finding, status="past", label=_remark(finding, "ended on the problem list"))
-    rivals = sorted(one.finding.source for one in over if not _earlier(one, finding))
+    rivals = sorted(one.finding.source for one in over if not _earlier(one, finding, as_of))
     if rivals:
         return replace(finding, disputed_by=rivals[0], label=_remark(finding, "over in another entry"))
     return finding
@@ -67,21 +68,23 @@ def _is(entry: Entry, category: str) -> bool:
     return any(coding.code == category for concept in concepts for coding in concept.coding or ())
 
 
-def _ended_since(over: Entry, finding: Finding) -> bool:
+def _ended_since(over: Entry, finding: Finding, as_of: date) -> bool:
     """A recorded end, surely not before the last day that the other entry speaks of. No date, no answer."""
-    end, last = _end(over.condition), _last(finding)
+    end, last = ended(over.condition, as_of), _last(finding)
     return bool(end and last and end.earliest >= last.latest)
 
 
-def _earlier(over: Entry, finding: Finding) -> bool:
+def _earlier(over: Entry, finding: Finding, as_of: date) -> bool:
     """Was that episode surely over, or at least last spoken of, before this one began?"""
-    known = _end(over.condition) or _last(over.finding)
+    known = ended(over.condition, as_of) or _last(over.finding)
     return bool(known and finding.when and known.latest < finding.when.earliest)
 
 
-def _end(condition: Condition) -> When | None:
+def ended(condition: Condition, as_of: date) -> When | None:
+    """When it ended; None where no date can be read, or where it may lie after the day of evaluation."""
     period = condition.abatementPeriod
-    return dates.when(condition.abatementDateTime or (period.end if period else None))
+    end = dates.when(condition.abatementDateTime or (period.end if period else None))
+    return end if end and end.latest <= as_of else None
 
 
 def _last(finding: Finding) -> When | None:

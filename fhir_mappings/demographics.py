@@ -9,6 +9,7 @@ from fhir_mappings.chart import Chart
 from hooks import facts
 
 SEXES = ("female", "male")
+OLDEST = 120  # years; ours: an earlier birth is a slip of the pen, and would make any kidney look bad
 
 
 def read(chart: Chart, as_of: date) -> facts.Patient:
@@ -33,4 +34,5 @@ def _age(birth_date: str | None, as_of: date) -> int | None:
     if born is None or born.earliest > as_of:
         return None
     first = born.earliest
-    return as_of.year - first.year - ((as_of.month, as_of.day) < (first.month, first.day))
+    age = as_of.year - first.year - ((as_of.month, as_of.day) < (first.month, first.day))
+    return age if age <= OLDEST else None

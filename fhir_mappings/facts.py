@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TypeVar
 
-from fhir_mappings import demographics, findings, imaging, medications, orders, results
+from fhir_mappings import dates, demographics, findings, imaging, medications, orders, results
 from fhir_mappings.chart import PARTIAL, UNAVAILABLE, Chart, Refused
-from hooks.facts import Assessment, Facts, Finding, Imaging, Measurement, Medication, Order, Procedure, When
+from hooks.facts import Assessment, Facts, Finding, Imaging, Measurement, Medication, Order, Procedure
 
 KINDS = {  # prefetch key -> how cards and rules call that kind of data
     "patient": "patient",
@@ -21,31 +22,35 @@ KINDS = {  # prefetch key -> how cards and rules call that kind of data
     "serviceRequests": "orders and referrals",
     "procedures": "procedures",
 }
-CLOCK_SLACK = timedelta(days=1)  # clocks and zones differ; beyond that a date in the future is an error
+CLOCK_SLACK = timedelta(days=1)  # clocks and zones differ; what adds urgency is believed that far into the future
+FUTURE = "dated in the future"
 
-Dated = TypeVar("Dated", Finding, Measurement, Assessment, Imaging, Medication, Order, Procedure)
+Dated = TypeVar("Dated", Measurement, Assessment, Imaging, Medication, Order, Procedure)
 
 
 def facts(chart: Chart, as_of: date) -> Facts:
-    """Everything known of the patient on `as_of`. What is dated later is left out and named."""
-    measured, assessed, refused = results.read(chart)
-    future: list[Refused] = []
+    """Everything known of the patient on `as_of`. What is dated later is named; only findings and orders outlast it."""
+    measured, assessed, not_read = results.read(chart)
+    refused = [*(one.refused() for one in not_read), *medications.unreadable(chart)]
 
     def past(found: Iterable[Dated]) -> tuple[Dated, ...]:
         kept = []
         for fact in found:
-            if any(when.earliest > as_of + CLOCK_SLACK for when in _dates(fact)):
-                future.append(Refused(fact.source, "dated in the future"))
+            if _in_future(chart, fact, as_of):
+                refused.append(Refused(fact.source, FUTURE))
             else:
                 kept.append(fact)
         return tuple(kept)
 
+    measurements, assessments = past(measured), past(assessed)
+    found = tuple(_possible(finding, as_of) for finding in findings.read(chart, as_of))
+    refused += [Refused(one.source, f"{FUTURE}, the date is not used") for one, usable in found if not usable]
     return Facts(
         as_of=as_of,
         patient=demographics.read(chart, as_of),
-        findings=past(findings.read(chart)),
-        measurements=past(measured),
-        assessments=past(assessed),
+        findings=tuple(one for one, _ in found),
+        measurements=measurements,
+        assessments=assessments,
         imaging=past(imaging.read(chart)),
         orders=past(orders.read(chart)),
         medications=past(medications.read(chart)),
@@ -53,13 +58,36 @@ def facts(chart: Chart, as_of: date) -> Facts:
         unavailable=_kinds(chart, UNAVAILABLE),
         incomplete=_kinds(chart, PARTIAL),
         why_incomplete=_reasons(chart),
-        unreadable=tuple(f"{r.reference}: {r.reason}" for r in dict.fromkeys((*chart.refused, *refused, *future))),
+        unreadable=tuple(f"{r.reference}: {r.reason}" for r in dict.fromkeys((*chart.refused, *refused))),
+        doubtful=results.doubtful((*measurements, *assessments), not_read),
     )
 
 
-def _dates(fact: Dated) -> tuple[When, ...]:
-    dates = (fact.onset, fact.recorded) if isinstance(fact, Finding) else (fact.when,)
-    return tuple(when for when in dates if when)
+def _in_future(chart: Chart, fact: Dated, as_of: date) -> bool:
+    """Is it surely dated after the day of evaluation? A moment whose day in UTC has begun is not.
+
+    What was done, given or measured reassures, and may not reassure before its time. An order that still waits has the
+    slack of one day: without it an MRI would be asked for twice. The date of a draft says nothing.
+    """
+    if fact.when is None or (isinstance(fact, Order | Medication) and fact.draft):
+        return False
+    waits = isinstance(fact, Order | Medication) and fact.status not in ("completed", "in-progress")
+    if fact.when.earliest <= as_of + (CLOCK_SLACK if waits else timedelta()):
+        return False
+    kept = chart.kept.get(fact.source)
+    written = kept.dated if kept else ""
+    return not (len(written) > dates.DAY and written[: dates.DAY] <= as_of.isoformat())
+
+
+def _possible(finding: Finding, as_of: date) -> tuple[Finding, bool]:
+    """The finding, and whether its dates can be true. One with an impossible date is there, nobody knows since when.
+
+    It then counts as new, and no examination is known to have followed it.
+    """
+    known = [when for when in (finding.onset, finding.recorded) if when]
+    if all(when.earliest <= as_of + CLOCK_SLACK for when in known):
+        return finding, True
+    return replace(finding, onset=None, recorded=None), False
 
 
 def _kinds(chart: Chart, state: str) -> tuple[str, ...]:

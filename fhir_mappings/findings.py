@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 
 from fhir_mappings import codes, conflicts, dates, extensions, histology, relevance, staging
 from fhir_mappings.chart import Chart
@@ -24,15 +25,17 @@ LATERALITY, LOCATION = f"{MCODE}laterality-qualifier", f"{MCODE}body-location-qu
 SIDES = {"laterality_left": "left", "laterality_right": "right", "laterality_bilateral": "bilateral"}
 
 
-def read(chart: Chart) -> tuple[Finding, ...]:
+def read(chart: Chart, as_of: date) -> tuple[Finding, ...]:
     """All findings of the chart, newest first, those that a draft order names as its reason included."""
     pathology = histology.results(chart)
     kept = [one for one in chart.of(Condition) if FAMILY not in one.concepts]
-    entries = [Entry(one.resource, _finding(chart, one, pathology.get(one.reference, frozenset()))) for one in kept]
-    return (*conflicts.settle(entries), *staging.read(chart), *_reasons(chart), *_prohibited(chart))
+    entries = [
+        Entry(one.resource, _finding(chart, one, pathology.get(one.reference, frozenset()), as_of)) for one in kept
+    ]
+    return (*conflicts.settle(entries, as_of), *staging.read(chart), *_reasons(chart), *_prohibited(chart))
 
 
-def _finding(chart: Chart, kept: Kept[Condition], pathology: frozenset[str]) -> Finding:
+def _finding(chart: Chart, kept: Kept[Condition], pathology: frozenset[str], as_of: date) -> Finding:
     condition = kept.resource
     return Finding(
         source=kept.reference,
@@ -40,7 +43,7 @@ def _finding(chart: Chart, kept: Kept[Condition], pathology: frozenset[str]) -> 
         label=relevance.label(condition.code),
         onset=dates.when(relevance.onset(condition)),
         recorded=_recorded(condition),
-        status=_status(kept),
+        status=_status(kept, as_of),
         certain=relevance.first_code(condition.verificationStatus) not in SUSPECTED,
         levels=levels(condition.bodySite),
         laterality=_side(condition.bodySite or ()),
@@ -79,12 +82,16 @@ def _side(sites: Iterable[CodeableConcept]) -> str | None:
     return sides.pop() if len(sides) == 1 else None
 
 
-def _status(kept: Kept[Condition]) -> str:
-    """Past when the status says so, when it ended and no status contradicts, or when the code itself means history."""
+def _status(kept: Kept[Condition], as_of: date) -> str:
+    """Past when the status says so, when it ended and no status contradicts, or when the code itself means history.
+
+    An end that cannot be read, or that has not surely come yet, is none.
+    """
     status = relevance.first_code(kept.resource.clinicalStatus)
     if status in PAST or HISTORY in kept.concepts:
         return "past"
-    return "past" if status is None and kept.resource.abatementDateTime else "active"
+    ended = conflicts.ended(kept.resource, as_of)
+    return "past" if status is None and ended else "active"
 
 
 def levels(sites: Iterable[CodeableConcept] | None) -> frozenset[str]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from math import isfinite
 
 from fhir_mappings import codes, dates, dosing, relevance
-from fhir_mappings.chart import Chart
+from fhir_mappings.chart import Chart, Refused
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import CodeableConcept, MedicationAdministration, MedicationRequest, Procedure, Quantity
 from hooks.facts import Medication
 
+HIGHEST_DOSE = Decimal(100_000)  # of any drug, in mg; ours
 MILLIGRAMS = {"mg": Decimal(1), "g": Decimal(1000), "ug": Decimal("0.001"), "mcg": Decimal("0.001")}
 
 
@@ -113,11 +115,34 @@ def _drug(chart: Chart, use: MedicationRequest | MedicationAdministration) -> Co
     return known.code if known else None
 
 
+def unreadable(chart: Chart) -> Iterator[Refused]:
+    """Doses in a unit that we know whose number cannot be meant. Tablets and the like are no concern of ours."""
+    for kept in (*chart.kept.values(), *chart.drafts.values()):
+        used = kept.resource
+        doses: list[Quantity | None] = []
+        if isinstance(used, MedicationRequest):
+            doses = [rate.doseQuantity for one in used.dosageInstruction or () for rate in one.doseAndRate or ()]
+        elif isinstance(used, MedicationAdministration):
+            doses = [used.dosage.dose if used.dosage else None]
+        written = [dose for dose in doses if dose is not None and dose.value is not None]
+        if any(_understood(dose) is None and (dose.code or dose.unit) in MILLIGRAMS for dose in written):
+            yield Refused(kept.reference, "dose not understood")
+
+
+def _understood(dose: Quantity) -> Decimal | None:
+    """Milligrams; None for a bound, an unknown unit, a unit that its code contradicts, or what no drug is dosed at."""
+    units = {MILLIGRAMS[unit] for unit in (dose.code, dose.unit) if unit in MILLIGRAMS}
+    first = MILLIGRAMS.get(dose.code or dose.unit or "")
+    if first is None or len(units) != 1 or dose.comparator or dose.value is None or not isfinite(dose.value):
+        return None
+    milligrams = Decimal(repr(dose.value)) * first
+    return milligrams if 0 < milligrams <= HIGHEST_DOSE else None
+
+
 def _milligrams(dose: Quantity | None, drug: CodeableConcept | None) -> Decimal | None:
     """The dose as written in mg; else, when none is written, that of the single product ordered; else not known."""
     if dose is not None and dose.value is not None:
-        factor = MILLIGRAMS.get(dose.code or dose.unit or "")
-        return None if factor is None or dose.comparator else Decimal(repr(dose.value)) * factor
+        return _understood(dose)
     stated = (codes.dose_mg(coding.system, coding.code) for coding in (drug.coding or ())) if drug else ()
     strengths = {milligrams for milligrams in stated if milligrams}
     return Decimal(strengths.pop()) if len(strengths) == 1 else None

@@ -148,7 +148,7 @@ def _one(
     value = _value(name, valued, interpretation)
     if isinstance(value, Problem):
         if valued is not observation or not _only_a_heading(observation):
-            yield NotRead(kept.reference, name, value.value, _when(observation))
+            yield NotRead(kept.reference, name, value.reason, _when(observation))
         return
     lowest, highest = RANGES.get(name, (0, None))
     if value < lowest or (highest is not None and value > highest):
@@ -184,14 +184,14 @@ def _value(
     if valued.valueQuantity is not None:
         return units.understand(name, valued.valueQuantity)
     if valued.valueInteger is not None:
-        return Decimal(valued.valueInteger) if name in units.SCORES else Problem.UNIT
+        return Decimal(valued.valueInteger) if name in units.SCORES else units.UNIT
     if name in ANSWERS:
         for concept in (valued.valueCodeableConcept, *(interpretation or ())):
             for coding in (concept.coding or ()) if concept else ():
                 score = codes.score(coding.system, coding.code)
                 if score is not None and ANSWERS[name] in codes.concepts(coding.system, coding.code):
                     return Decimal(score)
-    return Problem.NO_VALUE
+    return units.NO_VALUE
 
 
 def _limits(name: str, ranges: list[ReferenceRange] | None) -> tuple[Decimal | None, Decimal | None]:
@@ -239,7 +239,7 @@ def _assess(kept: Kept[Observation], observation: Observation) -> Iterator[Asses
 def _life_expectancy(kept: Kept[Observation], observation: Observation) -> Iterator[Measurement | NotRead]:
     months, name = units.understand("life_expectancy", observation.valueQuantity), "life_expectancy"
     if isinstance(months, Problem):
-        yield NotRead(kept.reference, name, months.value, _when(observation))
+        yield NotRead(kept.reference, name, months.reason, _when(observation))
     else:
         yield Measurement(kept.reference, name, months, _when(observation), label=relevance.label(observation.code))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-from enum import Enum
 from functools import partial
 from importlib import resources
 from math import isfinite
@@ -30,14 +30,18 @@ def _conversion(entry: str | Mapping[str, str]) -> Callable[[Decimal], Decimal]:
     return partial(_divide, Decimal(entry["divide"]))
 
 
-class Problem(Enum):
+@dataclass(frozen=True, slots=True)
+class Problem:
     """Why a quantity gives no number, in words for the reader."""
 
-    NO_VALUE = "value not understood"
-    COMPARATOR = "has a comparator"
-    CONTRADICTION = "unit and code contradict each other"
-    UNIT = "unit not understood"
-    IMPLAUSIBLE = "not plausible"
+    reason: str
+
+
+NO_VALUE = Problem("value not understood")
+COMPARATOR = Problem("has a comparator")
+CONTRADICTION = Problem("unit and code contradict each other")
+UNIT = Problem("unit not understood")
+IMPLAUSIBLE = Problem("not plausible")
 
 
 _Tables = dict[str, dict[str, Callable[[Decimal], Decimal]]]
@@ -70,13 +74,13 @@ def unit(name: str, quantity: Quantity) -> str | Problem:
     coded = quantity.code if not quantity.system or quantity.system == UCUM else None
     written = coded or quantity.unit
     if not written:
-        return "1" if name in SCORES else Problem.UNIT
+        return "1" if name in SCORES else UNIT
     if name in SCORES and written.startswith("{"):
         return "{score}"  # UCUM annotations such as {0-10} carry no dimension
     found, printed = _spelt(written), _spelt(quantity.unit or "")
     if found not in CONVERSIONS[name]:
-        return Problem.UNIT
-    return Problem.CONTRADICTION if printed in _KNOWN and not _alike(name, found, printed) else found
+        return UNIT
+    return CONTRADICTION if printed in _KNOWN and not _alike(name, found, printed) else found
 
 
 def _spelt(written: str) -> str:
@@ -112,15 +116,15 @@ def convert(name: str, quantity: Quantity | None) -> Decimal | None:
 def understand(name: str, quantity: Quantity | None) -> Decimal | Problem:
     """The value in the unit of the rules, or why there is none: no finite number, an unsafe bound, a wrong unit."""
     if quantity is None or quantity.value is None or not isfinite(quantity.value):
-        return Problem.NO_VALUE  # JSON knows no NaN, but a number may come as a string
+        return NO_VALUE  # JSON knows no NaN, but a number may come as a string
     if quantity.comparator and quantity.comparator not in SAFE_BOUNDS.get(name, ()):
-        return Problem.COMPARATOR
+        return COMPARATOR
     found = unit(name, quantity)
     if isinstance(found, Problem):
         return found
     # repr gives the digits that were sent, where the float would add its own
     value = CONVERSIONS[name][found](Decimal(repr(quantity.value)))
-    return value if plausible(name, value) else Problem.IMPLAUSIBLE
+    return value if plausible(name, value) else IMPLAUSIBLE
 
 
 def plausible(name: str, value: Decimal) -> bool:

@@ -145,10 +145,10 @@ def test_an_onset_period_begins_the_finding() -> None:
     assert finding.onset.text == "2026-05-01"
 
 
-def test_what_is_dated_in_the_future_is_left_out_and_named() -> None:
-    found = facts(condition(BREAST, onsetDateTime="2027-05-01"))
-    assert found.findings == ()
-    assert found.unreadable == ("Condition/c1: dated in the future",)
+def test_a_finding_dated_in_the_future_stays_without_its_date_and_is_named() -> None:
+    found = facts(condition(BREAST, onsetDateTime="2027-05-01", recordedDate="2026-11-02"))
+    assert [(one.onset, one.recorded) for one in found.findings] == [(None, None)]
+    assert found.unreadable == ("Condition/c1: dated in the future, the date is not used",)
 
 
 def test_tomorrow_is_forgiven_since_zones_differ() -> None:
