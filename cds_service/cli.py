@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import sys
 import time
@@ -12,7 +13,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import requests
 
 from cds_service import (
@@ -29,11 +29,12 @@ from cds_service import (
 )
 from cds_service.answer import Answered, answer
 from cds_service.config import PREFIX
-from cds_service.errors import ServiceError
+from cds_service.errors import HookRequestError, ServiceError
 from cds_service.hook_request import hook_of, parse
 from cds_service.tenants import SettingsError, Tenant, load_tenant
 from hooks import knowledge
 
+FIRST_YEAR, LAST_YEAR = 1900, 2199  # of --as-of: rules reckon years back and forth from it
 START_SECONDS = 60.0  # until a server that was just started must be ready
 
 
@@ -42,9 +43,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     The doctor has exit codes of its own.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without these letters sees them spelt
     parsed = _parser().parse_args(arguments)
     try:
         code: int | None = parsed.run(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (SettingsError, ServiceError, knowledge.KnowledgeError, OSError) as error:
         print(f"cds-service: {_one_line(error)}", file=sys.stderr)
         return 2
@@ -56,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _one_line(error: Exception) -> str:
     if isinstance(error, ServiceError) and error.expression:
         return f"{', '.join(error.expression)}: {error.diagnostics}"
-    return " ".join(str(error).split())
+    return " ".join(printout.safe(str(error)).split())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -111,7 +119,7 @@ def _evaluate(parsed: argparse.Namespace) -> None:
     tenant = load_tenant(parsed.tenant)
     answered = evaluate(parsed.request.read_bytes(), tenant, _day(parsed.as_of))
     if parsed.format == "json":
-        print(msgspec.json.format(msgspec.json.encode(_as_dict(answered)), indent=2).decode())
+        print(printout.json_text(_as_dict(answered)))
         return
     print(printout.cards_text(answered.cards))
     print(f"\nEvery rule\n\n{printout.decisions_text(answered.decisions, tenant)}")
@@ -119,14 +127,20 @@ def _evaluate(parsed: argparse.Namespace) -> None:
 
 def _day(text: str | None) -> date:
     try:
-        return date.today() if text is None else date.fromisoformat(text)
+        day = date.today() if text is None else date.fromisoformat(text)
     except ValueError as error:
         raise SettingsError("--as-of must be a day, written as YYYY-MM-DD") from error
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise SettingsError(f"--as-of must be a day of the years {FIRST_YEAR} to {LAST_YEAR}")
+    return day
 
 
 def evaluate(body: bytes, tenant: Tenant, as_of: date) -> Answered:
     """One hook request from its prefetch alone; the request's own hook chooses the service. Raises ServiceError."""
-    service = services.BY_HOOK.get(hook_of(body) or "")
+    named = hook_of(body)
+    if named is not None and named not in services.BY_HOOK:
+        raise HookRequestError("hook", f"No service answers this hook; there are {', '.join(services.BY_HOOK)}.")
+    service = services.BY_HOOK.get(named or "")
     if service is None:  # an unusable body is refused by the first service, with the reason
         service = services.SERVICES[0]
     request = parse(body, service)
@@ -151,11 +165,11 @@ def _rules(parsed: argparse.Namespace) -> None:
     entries = {name: catalogue.as_dict(rule, tenant, as_of) for name, rule in rules.items()}
     if parsed.format == "json":
         said = {"rules": list(entries.values())} if parsed.name is None else entries[parsed.name]
-        print(msgspec.json.format(msgspec.json.encode(said), indent=2).decode())
+        print(printout.json_text(said))
     elif parsed.name is None:
-        print(catalogue.list_text(entries.values()))
+        print(printout.safe(catalogue.list_text(entries.values())))
     else:
-        print(catalogue.rule_text(entries[parsed.name]))
+        print(printout.safe(catalogue.rule_text(entries[parsed.name])))
 
 
 def _example(parsed: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 from cds_service.tenants import SettingsError, Tenant, load_tenant, web_address
@@ -44,7 +45,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         raise SettingsError(f"{PREFIX}{unknown[0]}: there is no such setting; known are {', '.join(DEFAULTS)}")
     values = {**DEFAULTS, **given}
     tenant = load_tenant(Path(values["TENANT"]) if values["TENANT"] else None)
-    host, port = values["HOST"], _whole_number(values, "PORT", 1, 65535)
+    host, port = _host(values["HOST"]), _whole_number(values, "PORT", 1, 65535)
     return Settings(
         tenant=tenant,
         host=host,
@@ -55,6 +56,14 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         body_seconds=_whole_number(values, "BODY_SECONDS", 1, 300),
         log_level=_log_level(values["LOG_LEVEL"]),
     )
+
+
+def _host(address: str) -> str:
+    """An IP address: that is what the server beneath can listen on."""
+    try:
+        return str(ip_address("127.0.0.1" if address == "localhost" else address))
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}HOST: must be an IP address such as 127.0.0.1 or 0.0.0.0") from error
 
 
 def _whole_number(values: Mapping[str, str], name: str, lowest: int, highest: int) -> int:

@@ -8,9 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from cds_service import doctor, doctor_report, fhir_client, site_codes
+from cds_service import doctor, doctor_report, fhir_client, printout, site_codes
 from cds_service.hook_request import FHIR_ID
 from cds_service.tenants import SettingsError, load_tenant
 
@@ -74,7 +72,7 @@ def run(parsed: argparse.Namespace) -> int:
         connections.close()
     report = doctor_report.as_dict(examined)
     if parsed.format == "json":
-        print(msgspec.json.format(msgspec.json.encode(report), indent=2).decode())
+        print(printout.json_text(report))
     else:
-        print(doctor_report.as_text(report))
+        print(printout.safe(doctor_report.as_text(report)))
     return int(report["exit_code"])

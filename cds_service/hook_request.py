@@ -14,7 +14,7 @@ from cds_service.errors import HookRequestError
 from cds_service.services import CdsService
 
 UUID = re.compile(r"(urn:uuid:)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")  # as FHIR has it: a caller can be told; chart.py reads longer ones too
 REFERENCE = re.compile(r"([A-Z][A-Za-z]{1,63})/([A-Za-z0-9\-.]{1,64})")
 HEADER_SAFE = re.compile(r"[\x21-\x7e]*")  # what a token may hold: it travels in a header of our own call
 NOTHING = msgspec.Raw(b"")  # a field that was not sent

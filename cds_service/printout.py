@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from cds_service.tenants import Tenant
 from hooks.outcomes import Decision
 
 WIDTH = 100
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a name in a record must not steer the terminal
+# A name in a record must not steer the terminal, nor turn round or hide what stands beside it.
+UNSEEN = (
+    r"\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\ud800-\udfff\U000e0000-\U000e0fff"
+)
+CONTROL = re.compile(rf"[\x00-\x08\x0b-\x1f{UNSEEN}]")
+IN_JSON = re.compile(rf"[{UNSEEN}]")  # JSON escapes the others by itself
 ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+.!|<>~&:-])")  # Markdown's backslashes are for renderers
 
 
@@ -30,8 +39,19 @@ def _card(card: Mapping[str, Any]) -> Iterator[str]:
     yield f"  Source: {_plain(card['source']['label'])}"
 
 
+def json_text(value: object) -> str:
+    """A value as indented JSON; characters that a terminal does not show are escaped, as JSON allows."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    return IN_JSON.sub(lambda match: json.dumps(match[0])[1:-1], text)
+
+
+def safe(text: str) -> str:
+    """Text of several lines for a terminal."""
+    return CONTROL.sub(" ", text)
+
+
 def _plain(text: str) -> str:
-    return ESCAPED.sub(r"\1", CONTROL.sub(" ", text)).replace("**", "")
+    return ESCAPED.sub(r"\1", safe(text)).replace("**", "")
 
 
 def decisions_text(decisions: Iterable[Decision], tenant: Tenant) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,8 @@ class Trust:
             leeway=issuer.clock_skew_seconds,
             options={"require": REQUIRED},
         )
+        if not all(type(claims[name]) in (int, float) and isfinite(claims[name]) for name in ("exp", "iat")):
+            raise NotTrusted("a time that is no number")
         lifetime = int(claims["exp"]) - int(claims["iat"])
         if not 0 < lifetime <= issuer.max_token_seconds:
             raise NotTrusted("lifetime")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import tomllib
 from importlib import resources
 from ipaddress import ip_address
@@ -14,6 +15,7 @@ import msgspec
 
 from hooks import knowledge
 
+URL_LETTERS = re.compile(r"[A-Za-z0-9._~:/\[\]!$&'()*+,;=%-]*")  # RFC 3986 without ?, # and @
 LOOPBACK = "loopback"  # in allowed_servers and allowed_origins: any on this machine; a sandbox only
 ASYMMETRIC = ("ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA")
 # What each EHR can do with a card. "standard" is what CDS Hooks 2.0.1 promises.
@@ -188,6 +190,8 @@ def _check(tenant: Tenant) -> None:
     """Refuses what each key alone allows but the whole contradicts."""
     if not tenant.issuer and not tenant.is_sandbox:
         raise SettingsError('issuer: without one callers are not authenticated; only environment = "sandbox" allows it')
+    if tenant.tenant.public_base_url:
+        web_address(tenant.tenant.public_base_url, "tenant.public_base_url", http_allowed=tenant.is_sandbox)
     names = [issuer.iss for issuer in tenant.issuer]
     for position, issuer in enumerate(tenant.issuer):
         _check_issuer(issuer, f"issuer[{position}]")
@@ -247,7 +251,7 @@ def web_address(address: str, key: str, http_allowed: bool) -> str:
         absolute = bool(parts.hostname) and parts.port != 0
     except ValueError:  # an impossible port or IPv6 address
         absolute = False
-    if not absolute or parts.query or parts.fragment or "@" in parts.netloc:
+    if not absolute or parts.query or parts.fragment or "@" in parts.netloc or not URL_LETTERS.fullmatch(address):
         raise SettingsError(f"{key}: must be an absolute URL without user, query or fragment")
     if parts.scheme != "https" and not (parts.scheme == "http" and http_allowed and is_loopback(parts.hostname or "")):
         raise SettingsError(f"{key}: must be https (http only to loopback, in a sandbox)")
