@@ -15,7 +15,7 @@ from cds_service.fhir_address import permitted
 from cds_service.fhir_lines import EndableAdapter
 from cds_service.fhir_search import MAX_PAGES, Allowance, Fetched, Reading
 from cds_service.hook_request import HookRequest
-from fhir_mappings.answers import Answer, Given, Unavailable, understand
+from fhir_mappings.answers import Answer, Given, Unavailable, asked_for, understand
 
 PARALLEL = 40  # ten templates, those of texts included, for each of the four threads that answer calls
 TOKEN = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
@@ -84,14 +84,16 @@ def complete(
         return {**answers, **_with_reason(answers, lacking, "and the FHIR server is not on this site's list")}
     if not request.access_token and not access.token_optional:
         return {**answers, **_with_reason(answers, lacking, "and no access token for the FHIR server came with it")}
-    begun = {key: answer for key in lacking if isinstance(answer := answers[key], Given)}
+    begun = {key: one for key in lacking if isinstance(one := answers[key], Given) and not one.misfit()}
     fetched = fetch(request, lacking, base, access, connections, begun, arrived)
-    return {**answers, **{key: one.answer for key, one in fetched.items()}}
+    return {**answers, **{key: asked_for(key, one.answer) for key, one in fetched.items()}}
 
 
 def _lacks(answer: Answer) -> bool:
-    """Was nothing sent, or only one page of several?"""
-    return isinstance(answer, Unavailable) or (isinstance(answer, Given) and answer.next_page is not None)
+    """Was nothing sent, something else than was asked for, or only one page of several?"""
+    if isinstance(answer, Given):
+        return answer.next_page is not None or bool(answer.misfit())
+    return isinstance(answer, Unavailable)
 
 
 def from_prefetch(request: HookRequest, key: str) -> Answer:
@@ -101,7 +103,7 @@ def from_prefetch(request: HookRequest, key: str) -> Answer:
         return Unavailable("not sent")
     if raw == b"null":
         return Unavailable("not sent") if key == PATIENT_KEY else None
-    return understand(raw)
+    return asked_for(key, understand(raw))
 
 
 def _with_reason(answers: Mapping[str, Answer], lacking: Mapping[str, str], why: str) -> dict[str, Answer]:
@@ -111,7 +113,7 @@ def _with_reason(answers: Mapping[str, Answer], lacking: Mapping[str, str], why:
         answer = answers[key]
         if isinstance(answer, Unavailable):
             found[key] = Unavailable(f"{answer.reason}, {why}")
-        elif isinstance(answer, Given):
+        elif isinstance(answer, Given) and answer.next_page is not None:
             found[key] = replace(answer, reason=f"a further page was not read, {why}")
     return found
 

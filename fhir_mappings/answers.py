@@ -3,14 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from fhir_mappings.resources import Bundle, Entry, Link, OperationOutcome, RawBundle
 
-FAILURES = ("error", "fatal")
 NULL = b"null"
+# The type of resource that each prefetch key asks for; a test compares it with the templates.
+ASKED = {
+    "patient": "Patient",
+    "conditions": "Condition",
+    "laboratory": "Observation",
+    "assessments": "Observation",
+    "imaging": "ImagingStudy",
+    "medicationRequests": "MedicationRequest",
+    "medicationAdministrations": "MedicationAdministration",
+    "serviceRequests": "ServiceRequest",
+    "procedures": "Procedure",
+    "imagingReports": "DiagnosticReport",
+}
+BESIDE = frozenset({"OperationOutcome", "Patient", "Medication"})  # what comes with a search that found nothing
+REMARKS = frozenset({"warning", "information"})  # severities of an outcome that is no failure
+# Issue types by which a server says that it did not look, or that it holds something back, however mild it calls it.
+WITHHELD = frozenset(
+    {
+        "suppressed",
+        "forbidden",
+        "incomplete",
+        "security",
+        "login",
+        "expired",
+        "unknown",
+        "timeout",
+        "throttled",
+        "exception",
+        "transient",
+        "lock-error",
+        "no-store",
+        "too-costly",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +58,7 @@ class Given:
     """Undecoded resources, each with its fullUrl. `partial`: there is a further page; `damaged`: entries lost.
 
     `reason` says why the rest could not be had, without patient data; `next_page` is the link to it, as it was sent.
-    `total` is how many resources there are by the sender's own count.
+    `total` is how many resources there are by the sender's own count, `asked` the type of resource asked for.
     """
 
     entries: tuple[tuple[str | None, msgspec.Raw], ...]
@@ -34,15 +67,33 @@ class Given:
     reason: str = ""
     next_page: str | None = None
     total: int | None = None
+    asked: str = field(default="", compare=False)
+
+    def misfit(self) -> str:
+        """Why this is no answer to the question; the empty string when it is one, or nothing definite was asked."""
+        if not self.asked or any(_is(self.asked, raw) for _, raw in self.entries):
+            return ""
+        if self.next_page is not None:
+            return ""  # the rest may hold it, and is known to be missing
+        if self.entries:
+            beside = self.total == 0 and all(resource_type(raw) in BESIDE for _, raw in self.entries)
+            return "" if beside else "what was sent is something else than was asked for"
+        if self.damaged:
+            return "none of the entries can be read"
+        return "the EHR counted some, and none came" if self.total else ""
 
     def shortfall(self) -> str:
         """Why this is known not to be all of it; the empty string when nothing says so."""
         found = ["some entries cannot be read"] if self.damaged else []
         if self.partial:
             found += [self.reason] if self.reason or self.damaged else ["a further page was not read"]
-        elif self.total is not None and len(self.entries) + self.damaged < self.total:
-            found.append(f"only {len(self.entries)} of {self.total} came, and no link to the rest")
+        elif self.total is not None and (came := self._matches()) + self.damaged < self.total:
+            found.append(f"only {came} of {self.total} came, and no link to the rest")
         return "; ".join(filter(None, found))
+
+    def _matches(self) -> int:
+        """How many entries are of the type asked for; resources that were only included are in no total."""
+        return sum(_is(self.asked, raw) for _, raw in self.entries) if self.asked else len(self.entries)
 
 
 Answer = Given | None | Unavailable
@@ -62,11 +113,16 @@ _OUTCOME = msgspec.json.Decoder(OperationOutcome, strict=False)
 NOT_JSON = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)  # ValidationError is a DecodeError
 
 
+def asked_for(key: str, answer: Answer) -> Answer:
+    """The same answer, which now knows what the prefetch key asked for."""
+    return replace(answer, asked=ASKED.get(key, "")) if isinstance(answer, Given) else answer
+
+
 def understand(raw: bytes) -> Given | Unavailable:
     """The resources in a prefetch value or a FHIR server's answer, or why it is a failure and not an answer.
 
     An OperationOutcome means that the EHR failed (CDS Hooks 2.0). A Bundle that holds only an outcome means the same,
-    unless it says total 0 and the outcome is no error: that is how Epic writes "nothing found".
+    unless it says total 0 and the outcome is a mere remark: that is how Epic writes "nothing found".
     """
     kind = resource_type(raw)
     if kind is None:
@@ -82,18 +138,21 @@ def understand(raw: bytes) -> Given | Unavailable:
 
 
 def _bundle(bundle: Bundle) -> Given | Unavailable:
-    entries = tuple(
-        (entry.fullUrl, entry.resource) for entry in bundle.entry or () if memoryview(entry.resource) != NULL
-    )
-    if entries and all(resource_type(resource) == "OperationOutcome" for _, resource in entries):
-        refused = bundle.total != 0 or any(failed(resource) for _, resource in entries)
-        return Unavailable("the EHR reported an error") if refused else Given(())
+    parts = bundle.entry or ()
+    entries = tuple((entry.fullUrl, entry.resource) for entry in parts if memoryview(entry.resource) != NULL)
+    lost = len(parts) - len(entries)  # a refused part of a batch, a hidden resource: something was there
     further, next_page = _further(bundle.link or ())
-    return Given(entries, partial=further, next_page=next_page, total=bundle.total)
+    if entries and all(resource_type(resource) == "OperationOutcome" for _, resource in entries):
+        nothing = bundle.total == 0 and not lost and not further
+        if not nothing or any(failed(resource) for _, resource in entries):
+            return Unavailable("the EHR reported an error")
+        return Given(())
+    return Given(entries, partial=further, damaged=lost, next_page=next_page, total=bundle.total)
 
 
 def together(pages: Sequence[Given], reason: str = "") -> Given:
     """The pages of one search as one answer; with a reason why the rest could not be had it is partial."""
+    reason = reason or _strange_page(pages)
     return Given(
         entries=tuple(entry for page in pages for entry in page.entries),
         partial=bool(reason) or pages[-1].partial,
@@ -104,9 +163,18 @@ def together(pages: Sequence[Given], reason: str = "") -> Given:
     )
 
 
+def _strange_page(pages: Sequence[Given]) -> str:
+    """Does a further page hold nothing of what the first one holds?"""
+    sought = {resource_type(raw) for _, raw in pages[0].entries} - BESIDE
+    for page in pages[1:] if sought else ():
+        if page.entries and not any(resource_type(raw) in sought for _, raw in page.entries):
+            return "a further page holds something else"
+    return ""
+
+
 def _further(links: Iterable[Link]) -> tuple[bool, str | None]:
     """Is there a further page, and where?"""
-    found = [link for link in links if link.relation == "next"]
+    found = [link for link in links if (link.relation or "").strip().lower() == "next"]
     return bool(found), next((link.url for link in found if link.url), None)
 
 
@@ -142,10 +210,16 @@ def resource_type(raw: bytes | msgspec.Raw) -> str | None:
         return None
 
 
+def _is(kind: str, raw: msgspec.Raw) -> bool:
+    """Is the resource of that type? Most begin with saying so, and are not read for it."""
+    start = b'{"resourceType":"%s"' % kind.encode()
+    return bytes(memoryview(raw)[: len(start)]) == start or resource_type(raw) == kind
+
+
 def failed(outcome: bytes | msgspec.Raw) -> bool:
-    """Does an OperationOutcome report an error, or something that cannot be read?"""
+    """Does an OperationOutcome say anything but a remark: an error, something withheld, or what cannot be read?"""
     try:
         issues = _OUTCOME.decode(outcome).issue or ()
     except NOT_JSON:
         return True
-    return any(issue.severity in FAILURES for issue in issues)
+    return not issues or any(issue.severity not in REMARKS or issue.code in (None, *WITHHELD) for issue in issues)

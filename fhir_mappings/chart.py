@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -19,6 +19,9 @@ from fhir_mappings.resources import CLINICAL_TYPES, BodyStructure, Medication, P
 FOUND, EMPTY, PARTIAL, UNAVAILABLE = "found", "empty", "partial", "unavailable"
 NEEDED = ("patient", "conditions")
 DRAFTS = "context.draftOrders"
+ANOTHER_SERVER = "stands on another server"
+TYPE_NAME = re.compile(r"[A-Z][A-Za-z]{1,63}")
+WRAPPERS = frozenset({"Bundle", "Parameters"})  # an entry that holds further resources, which nobody has read
 FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,256}")  # FHIR allows 64 characters; longer ones are seen, others are no ids
 
 
@@ -36,6 +39,7 @@ class Refused:
 
     reference: str
     reason: str
+    lost: tuple[str, ...] = ()  # the prefetch keys whose data this is, by its type, else by where it came
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Chart:
     patient: Patient | None = None
     kept: Mapping[str, Kept[Any]] = field(default_factory=dict)
     drafts: Mapping[str, Kept[Any]] = field(default_factory=dict)
-    medicines: Mapping[str, Medication] = field(default_factory=dict)
+    medicines: Mapping[str, tuple[Medication, ...]] = field(default_factory=dict)  # every version that came
     volumes: Mapping[str, BodyStructure] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     overruled: Mapping[str, str] = field(default_factory=dict)
@@ -83,13 +87,13 @@ def merge(first: Chart, second: Chart) -> Chart:
         patient_id=first.patient_id,
         patient=_newer_patient(first.patient, second.patient),
         kept=_standing(_union(first.kept, second.kept), overruled),
-        drafts=_union(first.drafts, second.drafts),
-        medicines=_union(first.medicines, second.medicines),
+        drafts=_standing(_union(first.drafts, second.drafts), overruled, DRAFTS),
+        medicines=_versions(first.medicines, second.medicines),
         volumes=_union(first.volumes, second.volumes),
         names=_newest(first.names, second.names),
         overruled=overruled,
         sources=_worse(first.sources, second.sources),
-        refused=tuple(sorted({*first.refused, *second.refused}, key=lambda r: (r.reference, r.reason))),
+        refused=_sorted({*first.refused, *second.refused}),
         ignored={
             reason: first.ignored.get(reason, 0) + second.ignored.get(reason, 0)
             for reason in sorted({*first.ignored, *second.ignored})
@@ -112,12 +116,31 @@ def _newest(first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, st
     return {**first, **{name: max(first.get(name, other), other) for name, other in second.items()}}
 
 
-def _standing(kept: Mapping[str, Kept[Any]], overruled: Mapping[str, str]) -> dict[str, Kept[Any]]:
+def _versions(
+    first: Mapping[str, tuple[Medication, ...]], second: Mapping[str, tuple[Medication, ...]]
+) -> dict[str, tuple[Medication, ...]]:
+    """Both by name; under one name each different version once."""
+    both = {**first}
+    for name, there in second.items():
+        by_content = {version(one): one for one in (*both.get(name, ()), *there)}
+        both[name] = tuple(one for _, one in sorted(by_content.items(), key=lambda item: item[0]))
+    return both
+
+
+def _sorted(refused: Iterable[Refused]) -> tuple[Refused, ...]:
+    return tuple(sorted(refused, key=lambda r: (r.reference, r.reason, r.lost)))
+
+
+def _standing(kept: Mapping[str, Kept[Any]], overruled: Mapping[str, str], place: str = "") -> dict[str, Kept[Any]]:
     """Without what a newer version withdrew (entered in error, cancelled) or coded anew.
 
     A version without an update time stands: which of the two is newer is then not known, and what counts is kept.
     """
-    return {name: one for name, one in kept.items() if not "" < updated(one.resource) < overruled.get(name, "")}
+    return {
+        name: one
+        for name, one in kept.items()
+        if not relevance.surely_older(updated(one.resource), overruled.get(place + name, ""))
+    }
 
 
 def _worse(first: Mapping[str, Source], second: Mapping[str, Source]) -> dict[str, Source]:
@@ -163,22 +186,36 @@ def judged(
         reader.take(key, answer)
     decoded = list(reader._decoded())
     reader._patient(decoded)
-    for _, reference, _, resource in decoded:
-        if not isinstance(resource, Patient | Medication | BodyStructure):
+    for _, reference, full_url, resource in decoded:
+        if not isinstance(resource, Patient | Medication | BodyStructure) and not reader.ours.elsewhere(full_url):
             yield reference, resource, relevance.judge(resource, reference, reader.ours, draft=False)
 
 
 def _state(answer: Given) -> Source:
+    misfit = answer.misfit()
+    if misfit:
+        return Source(UNAVAILABLE, misfit)
     shortfall = answer.shortfall()
     if shortfall:
         return Source(PARTIAL, shortfall)
-    return Source(FOUND if answer.entries else EMPTY)
+    return Source(FOUND if answer.entries and answer.total != 0 else EMPTY)
 
 
 def _bundle_names(decoded: list[tuple[str, str, str | None, Any]]) -> dict[str, str]:
     """What a Bundle calls its resources, where that is no address that ends in "Type/id"."""
     named = ((full_url, reference) for _, reference, full_url, _ in decoded if full_url and full_url != reference)
     return {full_url: reference for full_url, reference in named if full_url.startswith("urn:")}
+
+
+def _lost(key: str, kind: str | None) -> tuple[str, ...]:
+    """The keys that a resource of this type is data of; for observations, and where the type is unknown, as it came."""
+    of_kind = tuple(asked for asked, wanted in answers.ASKED.items() if wanted == kind)
+    return of_kind if of_kind and key not in of_kind and key != DRAFTS else (key,)
+
+
+def _place(key: str) -> str:
+    """Where an entry came, in our own words: a key that we did not ask for is the caller's text."""
+    return key if key in answers.ASKED or key == DRAFTS else "other data"
 
 
 class _Reader:
@@ -199,49 +236,64 @@ class _Reader:
             self.sources[key] = Source(UNAVAILABLE, answer.reason)
         else:
             self.entries += ((key, full_url, raw) for full_url, raw in answer.entries)
-            self.refused += [Refused(f"an entry of {key}", "the entry cannot be read")] * bool(answer.damaged)
-            self.sources[key] = _state(answer)
+            if answer.damaged:
+                self._refuse_entry(key)
+            self.sources[key] = _state(replace(answer, asked=answers.ASKED.get(key, "")))
+
+    def _refuse_entry(self, key: str, name: str = "") -> None:
+        """An entry that is no resource which we can tell: it may have been anything that the key asked for."""
+        if key == DRAFTS:
+            self.refused.append(Refused("a draft order", "could not be read", (key,)))
+        else:
+            self.refused.append(Refused(name or f"an entry of {_place(key)}", "the entry cannot be read", (key,)))
 
     def chart(self, selections: frozenset[str] | None) -> Chart:
         decoded = list(self._decoded())
         patient = self._patient(decoded)
         kept: dict[str, Kept[Any]] = {}
         drafts: dict[str, Kept[Any]] = {}
-        medicines: dict[str, Medication] = {}
+        medicines: dict[str, tuple[Medication, ...]] = {}
         volumes: dict[str, BodyStructure] = {}
         overruled: dict[str, str] = {}
         ignored: dict[str, int] = {}
+        twins = _twins(decoded)
         for key, reference, full_url, resource in decoded:
             if isinstance(resource, Medication):
-                for name, medicine in relevance.medicine_names(reference, full_url, resource):
-                    medicines[name] = max(medicines.get(name, medicine), medicine, key=version)
+                names = relevance.medicine_names(reference, full_url, resource)
+                medicines = _versions(medicines, {name: (medicine,) for name, medicine in names})
+            elif isinstance(resource, Patient):
+                continue
+            elif self.ours.elsewhere(full_url):
+                lost = _lost(key, type(resource).__name__)
+                self.refused.append(Refused(reference, ANOTHER_SERVER, lost))
             elif isinstance(resource, BodyStructure):
                 if (relevance.reference_of(resource.patient) or "") in self.ours:
                     volumes[reference] = max(volumes.get(reference, resource), resource, key=version)
-            elif not isinstance(resource, Patient):
+            else:
                 draft = key == DRAFTS
+                name = twins.get((reference, full_url or ""), reference)
                 verdict = relevance.judge(resource, reference, self.ours, draft=draft)
                 if isinstance(verdict, Kept):
                     into = drafts if draft else kept
-                    there = into.get(verdict.reference)
-                    into[verdict.reference] = max(there, verdict, key=version) if there else verdict
+                    there = into.get(name)
+                    into[name] = max(there, verdict, key=version) if there else verdict
                 elif verdict.problem:
-                    self.refused.append(Refused(reference, verdict.reason))
+                    self.refused.append(Refused(reference, verdict.reason, _lost(key, type(resource).__name__)))
                 else:
                     ignored[verdict.reason] = ignored.get(verdict.reason, 0) + 1
-                    if not draft:
-                        overruled[reference] = max(overruled.get(reference, ""), updated(resource))
+                    over = DRAFTS + name if draft else name
+                    overruled[over] = max(overruled.get(over, ""), updated(resource))
         return Chart(
             patient_id=self.patient_id,
             patient=patient,
             kept=_standing(kept, overruled),
-            drafts=drafts,
+            drafts=_standing(drafts, overruled, DRAFTS),
             medicines=medicines,
             volumes=volumes,
             names=_bundle_names(decoded),
             overruled=overruled,
             sources=self.sources,
-            refused=tuple(sorted(set(self.refused), key=lambda r: (r.reference, r.reason))),
+            refused=_sorted(set(self.refused)),
             ignored=ignored,
             selections=selections,
         )
@@ -254,37 +306,81 @@ class _Reader:
             except NOT_JSON:
                 read_in_part = lenient.read(raw)
                 if read_in_part is None:
-                    self._refuse_undecodable(key, full_url, raw, number)
+                    self._refuse_undecodable(key, raw, number)
                     continue
                 resource, odd = read_in_part
             relevance.take_in_contained(resource)
             if self.local.ours:
                 local_codes.add_ours(resource, self.local)
-            named = resource.id and FHIR_ID.fullmatch(resource.id)
-            reference = f"{type(resource).__name__}/{resource.id}" if named else full_url
-            reference = reference or f"{type(resource).__name__} without id ({key} {number + 1})"
-            self.refused += [Refused(reference, f"{element} not understood") for element in odd]
+            if resource.id and FHIR_ID.fullmatch(resource.id):
+                reference = f"{type(resource).__name__}/{resource.id}"
+            else:
+                reference = f"{type(resource).__name__} without id ({_place(key)} {number + 1})"
+            lost = _lost(key, type(resource).__name__)
+            self.refused += [Refused(reference, f"{element} not understood", lost) for element in odd]
             yield key, reference, full_url, resource
 
-    def _refuse_undecodable(self, key: str, full_url: str | None, raw: msgspec.Raw, number: int) -> None:
-        """Types that we do not read are passed over; a type that we read, but not in this shape, is reported."""
+    def _refuse_undecodable(self, key: str, raw: msgspec.Raw, number: int) -> None:
+        """Types that we do not read are passed over; a type that we read, but not in this shape, is reported.
+
+        What is no resource at all, or holds others within, could be anything: then the key was not answered in full.
+        """
         kind = answers.resource_type(raw)
-        if kind == "OperationOutcome" and answers.failed(raw):
-            self.sources[key] = replace(self.sources[key], state=PARTIAL, reason="the EHR reported an error")
-        if kind is not None and kind not in CLINICAL_TYPES:
-            return
-        name = relevance.identity(raw) or full_url or f"entry {number + 1} of {key}"
-        self.refused.append(
-            Refused(f"{kind}/{name}" if kind and "/" not in name else name, "the resource cannot be read")
-        )
+        if kind is None or kind in WRAPPERS or not TYPE_NAME.fullmatch(kind):
+            self._refuse_entry(key, f"entry {number + 1} of {_place(key)}")
+            self._incomplete(key, "some entries cannot be read")
+        elif kind == "OperationOutcome":
+            if answers.failed(raw):
+                self._incomplete(key, "the EHR reported an error")
+        elif kind in CLINICAL_TYPES:
+            known = relevance.identity(raw)
+            name = f"{kind}/{known}" if known and FHIR_ID.fullmatch(known) else f"{kind}, entry {number + 1}"
+            if key == DRAFTS:
+                self.refused.append(Refused(f"draft order {name}", "could not be read", (key,)))
+            else:
+                self.refused.append(Refused(name, "the resource cannot be read", _lost(key, kind)))
+
+    def _incomplete(self, key: str, reason: str) -> None:
+        if self.sources[key].state != UNAVAILABLE:
+            self.sources[key] = Source(PARTIAL, reason)
 
     def _patient(self, decoded: list[tuple[str, str, str | None, Any]]) -> Patient | None:
+        """This patient, as last written; the entry under the key that asked for the patient tells the server first."""
         found: Patient | None = None
-        for _, reference, full_url, resource in decoded:
-            if isinstance(resource, Patient):
-                if resource.id == self.patient_id:
-                    found = _newer_patient(found, resource)
-                    self.ours.add_name(full_url)
-                else:
-                    self.refused.append(Refused(reference, "another patient"))
+        people = [one for one in decoded if isinstance(one[3], Patient)]
+        own = [one for one in people if one[3].id == self.patient_id]
+        for _, _, full_url, _ in sorted(own, key=lambda one: (one[0] != "patient", one[2] or "")):
+            self.ours.add_name(full_url)
+        self.ours.learn_alias(
+            full_url.removesuffix(f"/{reference}")
+            for _, reference, full_url, resource in decoded
+            if _is_address(full_url) and not isinstance(resource, Patient) and full_url.endswith(f"/{reference}")
+        )
+        for _, reference, full_url, resource in people:
+            if resource.id != self.patient_id:
+                self.refused.append(Refused(reference, "another patient"))
+            elif self.ours.elsewhere(full_url, alias=False):
+                self.refused.append(Refused(reference, ANOTHER_SERVER))
+            else:
+                found = _newer_patient(found, resource)
         return found
+
+
+def _is_address(full_url: str | None) -> TypeGuard[str]:
+    return bool(full_url) and str(full_url).lower().startswith(("http://", "https://"))
+
+
+def _twins(decoded: list[tuple[str, str, str | None, Any]]) -> dict[tuple[str, str], str]:
+    """Names for resources that share type and id, but stand on different servers: two resources, not two versions.
+
+    The first server by its name keeps the plain one; a name is never shown, the reference is.
+    """
+    places: dict[str, set[str]] = {}
+    for _, reference, full_url, _ in decoded:
+        if _is_address(full_url):
+            places.setdefault(reference, set()).add(full_url)
+    return {
+        (reference, place): f"{reference} ({place})"
+        for reference, found in places.items()
+        for place in sorted(found)[1:]
+    }

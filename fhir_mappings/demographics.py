@@ -25,8 +25,22 @@ def read(chart: Chart, as_of: date) -> facts.Patient:
         source=f"Patient/{chart.patient_id}",
         age_years=_age(patient.birthDate, as_of),
         sex=patient.gender if patient.gender in SEXES else None,
-        deceased=bool(patient.deceasedBoolean) or patient.deceasedDateTime is not None,
+        deceased=bool(patient.deceasedBoolean) or _died(patient.deceasedDateTime, as_of),
     )
+
+
+def doubt(chart: Chart, as_of: date) -> str:
+    """What is wrong with a recorded date of death that does not count: it would silence every rule."""
+    if chart.patient is None or chart.patient.deceasedDateTime is None:
+        return ""
+    if dates.when(chart.patient.deceasedDateTime) is None:
+        return "the date of death cannot be read"
+    return "" if _died(chart.patient.deceasedDateTime, as_of) else "the date of death lies in the future"
+
+
+def _died(text: str | None, as_of: date) -> bool:
+    day = dates.when(text)
+    return day is not None and day.earliest <= as_of
 
 
 def _age(birth_date: str | None, as_of: date) -> int | None:

@@ -10,6 +10,7 @@ from fhir_mappings import codes, dates, dosing, relevance
 from fhir_mappings.chart import Chart, Refused
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import CodeableConcept, MedicationAdministration, MedicationRequest, Procedure, Quantity
+from fhir_mappings.resources import Medication as MedicationResource
 from hooks.facts import Medication
 
 HIGHEST_DOSE = Decimal(100_000)  # of any drug, in mg; ours
@@ -103,16 +104,39 @@ def _hcpcs(concepts: frozenset[str]) -> frozenset[str]:
     )
 
 
+def unknown_drafts(chart: Chart) -> Iterator[str]:
+    """The orders being placed whose drug nobody can tell from the chart: no check looked at them."""
+    for _, kept in sorted(chart.drafts.items()):
+        meant = chart.selections is None or kept.reference in chart.selections
+        order = kept.resource
+        if meant and isinstance(order, MedicationRequest) and not relevance.has_code(_drug(chart, order)):
+            yield kept.reference
+
+
 def _drug(chart: Chart, use: MedicationRequest | MedicationAdministration) -> CodeableConcept | None:
-    """The drug's concept: stated, or in a Medication resource that came along."""
-    if use.medicationCodeableConcept is not None:
-        return use.medicationCodeableConcept
+    """The drug's concept: stated with a code, or in a Medication resource that came along."""
+    stated = use.medicationCodeableConcept
     reference = relevance.reference_of(use.medicationReference)
-    if reference is None:
-        return None
-    plain = reference.partition("/_history/")[0]
-    known = chart.medicines.get(plain) or chart.medicines.get("/".join(plain.split("/")[-2:]))
-    return known.code if known else None
+    if reference is None or relevance.has_code(stated):
+        return stated
+    versions = _known_as(chart, reference.partition("/_history/")[0])
+    newest = max((relevance.updated(one) for one in versions), default="")
+    # Versions that disagree and do not say which is newer all count: one of them is what will be given.
+    codes_of = [one.code for one in versions if not relevance.surely_older(relevance.updated(one), newest)]
+    found = [concept for concept in codes_of if concept]
+    if len(found) < 2:
+        return found[0] if found else stated
+    text = next((concept.text for concept in found if concept.text), None)
+    return CodeableConcept([coding for concept in found for coding in concept.coding or ()], text)
+
+
+def _known_as(chart: Chart, name: str) -> tuple[MedicationResource, ...]:
+    """The versions of a Medication under a name. An address elsewhere is not met by another server's of that id."""
+    short = "/".join(name.split("/")[-2:])
+    known = chart.medicines.get(name)
+    if known is None and name != short and any(one.endswith(f"/{short}") for one in chart.medicines):
+        return ()
+    return known or chart.medicines.get(short, ())
 
 
 def unreadable(chart: Chart) -> Iterator[Refused]:

@@ -42,6 +42,7 @@ EVIDENCE_STATUS = {
     Procedure: frozenset({"completed", "in-progress"}),
 }
 MODALITY, TECHNIQUE = f"{MCODE}radiotherapy-modality", f"{MCODE}radiotherapy-technique"
+COUNTING = 12  # digits of a version number; what is longer is a checksum or a time
 WITHDRAWN = frozenset({"entered-in-error", "revoked", "cancelled", "stopped"})  # an order that the session takes back
 NOT_AN_ORDER = frozenset({"proposal", "option"})  # request intents that nobody has authorised
 DROPPED_VERIFICATION = frozenset({"refuted", "entered-in-error"})
@@ -68,8 +69,23 @@ def version(of: Kept[Any] | Patient | Medication | BodyStructure) -> tuple[str, 
 
 
 def updated(resource: Any) -> str:
-    """When a resource was last written, by a string that sorts; empty where the server does not say."""
-    return dates.order(resource.meta.lastUpdated) if resource.meta else ""
+    """When a resource was last written, by a string that sorts; empty where the server does not say.
+
+    A version number that counts tells apart what was written at one time.
+    """
+    if not resource.meta:
+        return ""
+    number = resource.meta.versionId or ""
+    counts = number.isascii() and number.isdigit() and len(number) <= COUNTING
+    return dates.order(resource.meta.lastUpdated) + (f" v{number:0>{COUNTING}}" if counts else "")
+
+
+def surely_older(one: str, other: str) -> bool:
+    """Is a version, by `updated`, older than another? Not where one has a date or a number that the other lacks."""
+    (day, _, number), (other_day, _, other_number) = one.partition(" v"), other.partition(" v")
+    if day != other_day:
+        return "" < day < other_day
+    return bool(number) and number < other_number
 
 
 def resolved(names: Mapping[str, str], reference: str) -> str:
@@ -97,7 +113,7 @@ def judge(resource: Judged, reference: str, ours: Ours, *, draft: bool) -> Kept[
     if reason:
         return LeftOut(reason)
     concepts = _concepts(resource)
-    if not concepts and not _medicine_elsewhere(resource):
+    if not concepts and not _medicine_elsewhere(resource) and not (draft and _uncoded_medicine(resource)):
         return _diagnosis_as_value(resource) or LeftOut("codes outside our value sets")
     return Kept(reference, resource, concepts, dates.order(_date(resource)))
 
@@ -203,6 +219,16 @@ def _medicine_elsewhere(resource: Judged) -> bool:
     if isinstance(resource, MedicationRequest | MedicationAdministration):
         return resource.medicationReference is not None
     return False
+
+
+def _uncoded_medicine(resource: Judged) -> bool:
+    """An order for a drug of which no code is known: to be named, since it may be any."""
+    return isinstance(resource, MedicationRequest) and not has_code(resource.medicationCodeableConcept)
+
+
+def has_code(concept: CodeableConcept | None) -> bool:
+    """Is there any code at all, ours or not?"""
+    return any(coding.code for coding in (concept.coding or ()) if coding) if concept else False
 
 
 def first_code(concept: CodeableConcept | None) -> str | None:

@@ -51,6 +51,7 @@ class ReferenceRange(Struct, gc=False):
 
 class Meta(Struct, gc=False):
     lastUpdated: str | None = None
+    versionId: str | None = None
 
 
 class Resource(Struct, gc=False, tag_field="resourceType", kw_only=True):
@@ -225,6 +226,7 @@ class RawBundle(Struct, gc=False):
 
 class Issue(Struct, gc=False):
     severity: str | None = None
+    code: str | None = None
 
 
 class OperationOutcome(Struct, gc=False):

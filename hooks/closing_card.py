@@ -82,7 +82,7 @@ def _why(facts: Facts, kind: str) -> str:
 
 def _conditions_in_doubt(facts: Facts) -> bool:
     """Without all conditions, "no cancer on record" is not known; then silence would look calm."""
-    return not facts.knows("conditions") or any(entry.startswith("Condition") for entry in facts.unreadable)
+    return not facts.knows("conditions") or "conditions" in facts.lost
 
 
 def _summary(failed: int, asked: int, unknown: bool, cut: int, child: bool, later: int, mentioned: bool) -> str:

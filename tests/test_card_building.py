@@ -154,7 +154,7 @@ def test_nobody_outside_the_scope_is_bothered() -> None:
     "doubt",
     [
         {"incomplete": ("conditions",)},
-        {"unreadable": ("Condition/7: the resource cannot be read",)},
+        {"unreadable": ("entry 7: the resource cannot be read",), "lost": ("conditions",)},
     ],
 )
 def test_no_cancer_in_a_list_that_came_in_part_is_no_all_clear(doubt: dict[str, Any]) -> None:

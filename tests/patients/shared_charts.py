@@ -106,7 +106,7 @@ def _request(patient: dict[str, Any], own: list[dict[str, Any]]) -> dict[str, An
         if key:
             prefetch[key]["entry"].append({k: v for k, v in entry.items() if v is not None})
     if patient["fullUrl"]:
-        prefetch["conditions"]["entry"].append(patient)
+        prefetch["patient"] = {"resourceType": "Bundle", "type": "searchset", "entry": [patient]}
     return {
         "hook": "patient-view",
         "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea",
