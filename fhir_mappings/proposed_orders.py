@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
@@ -17,6 +18,8 @@ from fhir_mappings.units import UCUM
 from hooks.outcomes import Dose, ProposedOrder
 
 ROUTES = {"intravenous": "route_intravenous", "subcutaneous": "route_subcutaneous"}
+REASON = re.compile(r"(Condition|Observation)/[A-Za-z0-9\-.]{1,64}")
+MOST_REASONS = 10
 NAMES = {
     "mri_whole_spine": "MRI of the whole spine (cervical, thoracic, lumbar)",
     "ct_spine": "CT of the spine",
@@ -90,7 +93,9 @@ def _concept(order: ProposedOrder, local: LocalCodes) -> dict[str, object]:
 
 
 def _reasons(order: ProposedOrder) -> dict[str, object]:
-    return {"reasonReference": [{"reference": reason} for reason in order.reasons]} if order.reasons else {}
+    """The conditions and observations that the order rests on; R4 lets a reason be nothing else."""
+    sendable = [reason for reason in dict.fromkeys(order.reasons) if REASON.fullmatch(reason)][:MOST_REASONS]
+    return {"reasonReference": [{"reference": reason} for reason in sendable]} if sendable else {}
 
 
 def _dosage(text: str, dose: Dose) -> dict[str, object]:

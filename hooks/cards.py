@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ OVERRIDE_WORDS = {  # display texts of the HL7 code system (THO)
     "service-not-available": "Service not available",
     "does-not-align-latest-evidence": "Does not align with latest evidence",
 }
+
+SENDABLE = re.compile(r"[A-Z][A-Za-z]{1,63}/[A-Za-z0-9\-.]{1,64}")  # a resource that the EHR can find again
+BY_HAND = "Remove by hand a draft order that came without an id"
 
 ToFhir = Callable[[ProposedOrder], dict[str, Any] | None]
 Card = dict[str, Any]
@@ -153,8 +157,13 @@ def source(rule: Knowledge) -> dict[str, Any]:
 
 def _rule_entry(one: Spoken) -> dict[str, Any]:
     entry: dict[str, Any] = {"rule": one.knowledge.rule, "version": one.version}
-    because = references(one.outcome.because)
+    because = list(dict.fromkeys(map(_named, references(one.outcome.because))))
     return {**entry, "because": because} if because else entry
+
+
+def _named(reference: str) -> str:
+    """A reference as it may be sent: what has no valid id has its type alone."""
+    return reference if "/" not in reference or SENDABLE.fullmatch(reference) else f"{reference.partition('/')[0]}"
 
 
 def _detail(group: list[Spoken], facts: Facts) -> str:
@@ -163,7 +172,9 @@ def _detail(group: list[Spoken], facts: Facts) -> str:
     parts = [
         section("Also", also),
         section("Found", (describe(fact) for outcome in outcomes for fact in outcome.because)),
-        section("Do", _ordered_not_given([line for outcome in outcomes for line in outcome.says.do])),
+        section(
+            "Do", _ordered_not_given([line for outcome in outcomes for line in outcome.says.do] + _by_hand(outcomes))
+        ),
         section(
             "Not known", [line for outcome in outcomes for line in outcome.missing] + closing_card.undelivered(facts)
         ),
@@ -171,6 +182,12 @@ def _detail(group: list[Spoken], facts: Facts) -> str:
         section("Why not otherwise", (line for outcome in outcomes for line in outcome.says.why_not)),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _by_hand(outcomes: list[Recommend]) -> list[str]:
+    """What no button can do: an order without an id cannot be named to the EHR."""
+    deleted = [name for outcome in outcomes for suggestion in outcome.suggestions for name in suggestion.delete]
+    return [] if all(map(SENDABLE.fullmatch, deleted)) else [BY_HAND]
 
 
 def _ordered_not_given(lines: list[str]) -> list[str]:
@@ -220,6 +237,7 @@ def _actions(suggestion: Suggestion, to_fhir: ToFhir) -> list[dict[str, Any]]:
     deletes = [
         {"type": "delete", "description": f"Remove the draft order {reference}", "resourceId": reference}
         for reference in suggestion.delete
+        if SENDABLE.fullmatch(reference)
     ]
     creates = []
     for order in suggestion.create:

@@ -74,4 +74,11 @@ def test_a_dose_is_structured() -> None:
 
 def test_an_order_that_would_be_invalid_is_not_made() -> None:
     assert to_fhir(proposed("mri_whole_spine", priority=""), "p1") is None
-    assert to_fhir(ProposedOrder("mri_whole_spine", "x", reasons=("",)), "p1") is None
+
+
+def test_reasons_are_conditions_and_observations_with_ids_ten_at_most() -> None:
+    odd = ("", "Condition without id (conditions 3)", "ImagingStudy/i", "Condition/a b", f"Condition/{'a' * 65}")
+    good = (*(f"Condition/c{number}" for number in range(9)), "Observation/o1", "Observation/o2")
+    made = to_fhir(ProposedOrder("mri_whole_spine", "x", reasons=(*odd, *good, *good)), "p1")
+    assert made is not None
+    assert made["reasonReference"] == [{"reference": reference} for reference in good[:10]]
