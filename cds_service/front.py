@@ -54,7 +54,8 @@ class FrontDoor:
 
     async def _serve(self, scope: Scope, protocol: HTTPProtocol) -> None:
         is_call = scope.method == "POST" and scope.path.startswith(CALLS)
-        limit = self.settings.max_body_bytes if is_call else SMALL_BODY
+        largest = self.settings.max_body_bytes
+        limit = largest if is_call else min(SMALL_BODY, largest)
         taking = _Taking(self, limit)
         counted = False
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import threading
@@ -198,6 +199,31 @@ def test_more_calls_than_can_be_answered_in_time_are_told_to_come_again(
     assert busy
     assert all(answer.headers["Retry-After"] == "1" for answer in busy)
     assert {answer.status_code for answer in answers} == {412, 503}
+
+
+def test_half_sent_bodies_cannot_fill_the_memory(tmp_path: Path) -> None:
+    """Eight bodies of the largest size may lie there; the ninth is sent away, and served once the others have gone."""
+    with serving(tmp_path, SPINE_CDS_MAX_BODY_BYTES="1000") as small, ExitStack() as lines:
+        for _ in range(8):
+            lines.enter_context(connect(small)).sendall(head(length="Content-Length: 1000") + b" " * 990)
+        time.sleep(0.3)
+        for expected in (503, 400):
+            with connect(small) as line:
+                line.sendall(head(length="Content-Length: 1000") + b" " * 1000)
+                answer = line.recv(65_536)
+            assert answer.startswith(f"HTTP/1.1 {expected} ".encode()), answer
+            assert (b"retry-after: 1" in answer.lower()) == (expected == 503)
+            lines.close()
+            time.sleep(0.3)
+
+
+def test_a_gzip_body_of_two_members_is_refused_in_words(server: RunningServer) -> None:
+    body = json.dumps(call_body()).encode()
+    for packed, expected in ((gzip.compress(body), 200), (gzip.compress(body[:50]) + gzip.compress(body[50:]), 400)):
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        answer = server.post(None, data=packed, headers=headers)
+        assert answer.status_code == expected
+    assert "something follows it" in answer.text
 
 
 def silent(handler: BaseHTTPRequestHandler) -> None:
