@@ -25,13 +25,26 @@ def when(text: str | None) -> When | None:
     try:
         if day:
             exact = date(int(year), int(month), int(day))
-            return When(exact, exact, text[:10])
+            return When(exact, exact, text[:DAY], _moment(text))
         if month:
             last = calendar.monthrange(int(year), int(month))[1]
             return When(date(int(year), int(month), 1), date(int(year), int(month), last), text)
         return When(date(int(year), 1, 1), date(int(year), 12, 31), text)
     except ValueError:
         return None
+
+
+def _moment(text: str) -> str:
+    """The instant in UTC by a string that sorts; empty without a time or without a zone."""
+    if len(text) <= DAY:
+        return ""
+    if len(text) == UTC_SECONDS and text.endswith("Z"):
+        return f"{text[:-1]}.000000"
+    try:
+        instant = datetime.fromisoformat(text)
+        return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") if instant.tzinfo else ""
+    except (ValueError, OverflowError):
+        return ""
 
 
 def order(text: str | None) -> str:
@@ -47,9 +60,9 @@ def order(text: str | None) -> str:
         return f"{text[:-1]}.000000"
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        return (instant.astimezone(UTC) if instant.tzinfo else instant).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    except (ValueError, OverflowError):  # the year 1 has no day before it in another zone
         return text[:DAY]
-    return (instant.astimezone(UTC) if instant.tzinfo else instant).strftime("%Y-%m-%dT%H:%M:%S.%f")
 
 
 def clock(text: str | None) -> datetime | None:

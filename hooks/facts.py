@@ -10,15 +10,25 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True, order=True)
 class When:
-    """A point in time as exactly as the record states it: "2026" is any day of that year."""
+    """A point in time as exactly as the record states it: "2026" is any day of that year.
+
+    `at`: the moment in UTC by a string that sorts, empty where the record gives no time with its zone. It tells only
+    what came first on one day.
+    """
 
     earliest: date
     latest: date
     text: str = field(compare=False)
+    at: str = field(default="", compare=False)
 
     @classmethod
     def on(cls, day: date) -> When:
         return cls(day, day, day.isoformat())
+
+    def surely_since(self, start: When) -> bool:
+        """On a later day than `start`, or on the same day and not known to be earlier by the clock."""
+        earlier = self.at and start.at and self.at < start.at
+        return self.earliest >= start.latest and not earlier
 
     def surely_within(self, days: Decimal | int, as_of: date) -> bool:
         """Even its earliest reading lies at most `days` back. For rules that relax."""

@@ -23,7 +23,7 @@ def spine_studies(facts: Facts, *modalities: str) -> tuple[Imaging, ...]:
 
 def since(studies: tuple[Imaging, ...], start: When | None) -> tuple[Imaging, ...]:
     """Those surely performed on or after `start`; none when either date is not known."""
-    return tuple(s for s in studies if start and s.when and s.when.earliest >= start.latest)
+    return tuple(s for s in studies if start and s.when and s.when.surely_since(start))
 
 
 def whole_spine(studies: tuple[Imaging, ...]) -> bool:

@@ -55,7 +55,7 @@ def worse_grades(facts: Facts, days: Decimal) -> tuple[Assessment, ...]:
         grades = [g for g in facts.assessed(scale) if g.value]
         if not grades or not grades[0].value or grades[0].value[-1] not in IMPAIRED_GRADES:
             continue
-        newest, older = grades[0], grades[1:]
+        newest, older = grades[0], [g for g in grades[1:] if g.when]  # one without a date may be the later one
         recent = newest.when is None or newest.when.maybe_within(days, facts.as_of)
         # Letters run from a (complete) to e (normal): a smaller letter is a worse state.
         if recent and (not older or (newest.value or "") < (older[0].value or "")):

@@ -25,7 +25,7 @@ def done(facts: Facts, *concepts: str) -> tuple[Procedure, ...]:
 def done_since(facts: Facts, start: When | None, *concepts: str) -> tuple[Procedure, ...]:
     """Those surely done on or after `start`, of the spine or of a site not stated; none when a date is not known."""
     found = tuple(p for p in done(facts, *concepts) if not p.elsewhere)
-    return tuple(p for p in found if start and p.when and p.when.earliest >= start.latest)
+    return tuple(p for p in found if start and p.when and p.when.surely_since(start))
 
 
 def irradiated(facts: Facts) -> tuple[Procedure | Finding, ...]:

@@ -12,7 +12,7 @@ import pytest
 from cds_service import cli
 from fhir_mappings import codes, results, same_day
 from hooks.facts import Facts
-from hooks.questions import labs, neurology
+from hooks.questions import imaging, labs, neurology
 from tests.mappings.charts import ICD, LNC, SUBJECT, bundle, coded, condition, facts, observation, quantity
 
 CALCIUM, CREATININE, WEIGHT = (coded(LNC, code) for code in ("17861-6", "2160-0", "29463-7"))
@@ -118,7 +118,9 @@ def test_seventy_tons_and_albumin_40_g_per_dl_are_not_plausible(code: Any, value
 
 def test_a_patient_born_in_1850_has_no_known_age() -> None:
     old = {"resourceType": "Patient", "id": "p1", "birthDate": "1850-01-01"}
-    assert facts(patient=old).patient.age_years is None
+    found = facts(patient=old)
+    assert found.patient.age_years is None
+    assert found.unreadable == ("Patient/p1: birth date not plausible",)
 
 
 @pytest.mark.parametrize(("unit", "code"), [("mmol/L", "mg/dL"), ("mg/dL", "mmol/L"), ("g/L", "mg/dL")])
@@ -237,3 +239,42 @@ def test_a_weakness_is_not_over_because_of_an_end_to_come_or_one_that_cannot_be_
     weak = condition(coded("http://snomed.info/sct", "249945007"), abatementDateTime=end)
     assert [f.status for f in facts(weak).findings] == ["active"]
     assert [f.status for f in facts(weak, as_of=date(2028, 1, 1)).findings] == ["active" if end == "n/a" else "past"]
+
+
+def seen(started: str, onset: str) -> bool:
+    """Does whole-spine MRI that started then answer for a weakness that began then?"""
+    mri = {
+        "resourceType": "ImagingStudy",
+        "id": "mri",
+        "status": "available",
+        "subject": SUBJECT,
+        "started": started,
+        "modality": [{"code": "MR"}],
+        "procedureCode": [coded(LNC, "42698-1")],
+    }
+    found = facts(mri, condition(coded("http://snomed.info/sct", "249945007"), onsetDateTime=onset))
+    return bool(imaging.answered_by(found, found.findings[0], "MR"))
+
+
+def test_legs_that_fail_in_the_evening_are_not_answered_by_the_mri_of_that_morning() -> None:
+    assert not seen("2026-11-23T07:00:00Z", "2026-11-23T20:00:00Z")
+    assert not seen("2026-11-23T21:30:00+02:00", "2026-11-23T20:00:00Z")
+    assert seen("2026-11-23T21:00:00Z", "2026-11-23T20:00:00Z")
+    assert seen("2026-11-23T07:00:00", "2026-11-23T20:00:00Z")  # without a zone the clock says nothing
+    assert seen("2026-11-23", "2026-11-23T20:00:00Z")
+
+
+def test_a_grade_without_a_date_does_not_make_a_new_one_an_old_one() -> None:
+    undated = graded("frankel-c", "", "f2") | {"effectiveDateTime": None}
+    found = facts(graded("frankel-c", "2026-11-20", "f1"), undated)
+    assert [a.source for a in neurology.worse_grades(found, Decimal(30))] == ["Observation/f1"]
+
+
+@pytest.mark.parametrize("written", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-20T25:61:00Z"])
+def test_a_moment_at_the_end_of_the_calendar_voids_no_call(written: str) -> None:
+    found = facts(
+        observation(CALCIUM, valueQuantity=quantity(9.3, "mg/dL"), effectiveDateTime=written),
+        result(CALCIUM, "o2", valueQuantity=quantity(9.4, "mg/dL"), effectiveDateTime=written),
+        condition(coded("http://snomed.info/sct", "249945007"), onsetDateTime=written),
+    )
+    assert len(found.findings) == 1
