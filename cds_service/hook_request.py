@@ -12,11 +12,20 @@ import msgspec
 
 from cds_service.errors import HookRequestError
 from cds_service.services import CdsService
+from fhir_mappings.answers import ASKED
 
 UUID = re.compile(r"(urn:uuid:)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")  # as FHIR has it: a caller can be told; chart.py reads longer ones too
 REFERENCE = re.compile(r"([A-Z][A-Za-z]{1,63})/([A-Za-z0-9\-.]{1,64})")
 HEADER_SAFE = re.compile(r"[\x21-\x7e]*")  # what a token may hold: it travels in a header of our own call
+KEY = re.compile(rb'[\s,]*("(?:[^"\\]|\\.)*")\s*:\s*')
+KNOWN_KEYS = frozenset(
+    {
+        *ASKED,
+        *("hook", "hookInstance", "fhirServer", "fhirAuthorization", "context", "prefetch"),
+        *("patientId", "userId", "encounterId", "draftOrders", "selections"),
+    }
+)
 NOTHING = msgspec.Raw(b"")  # a field that was not sent
 
 
@@ -103,8 +112,10 @@ def parse(body: bytes, service: CdsService) -> HookRequest:
         raise HookRequestError("", "The body must be a JSON object.") from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise HookRequestError("", "The body is not JSON, or is nested too deeply.") from error
+    _check_keys(body, "")
     _check_hook(envelope, service)
     context = _needed(_context, envelope.context, "context", "an object")
+    _check_keys(bytes(envelope.context), "context")
     drafts = _draft_bundle(context) if service.takes_orders else None
     server, token = _fhir_access(envelope)
     return HookRequest(
@@ -173,7 +184,28 @@ def _encounter(context: Context) -> str | None:
 def _prefetch(envelope: Envelope) -> dict[str, bytes]:
     if _absent(envelope.prefetch):
         return {}
-    return {key: bytes(raw) for key, raw in _needed(_object, envelope.prefetch, "prefetch", "an object").items()}
+    found = {key: bytes(raw) for key, raw in _needed(_object, envelope.prefetch, "prefetch", "an object").items()}
+    _check_keys(bytes(envelope.prefetch), "prefetch")
+    return found
+
+
+def _check_keys(text: bytes, expression: str) -> None:
+    """A key that stands twice in an object is refused: of two answers to one question, which one is meant?
+
+    The object is known to be JSON. Walks over its keys alone; a value is passed over as the decoder found it, and
+    where something else stands than it found, there is a second value for that key.
+    """
+    values = _object.decode(text)
+    seen: set[str] = set()
+    place = text.index(b"{") + 1
+    while match := KEY.match(text, place):
+        key = _text.decode(match[1])
+        if key in seen or not text.startswith(bytes(values[key]), match.end()):
+            named = next((known for known in KNOWN_KEYS if known == key), "")
+            where = ".".join(filter(None, (expression, named)))
+            raise HookRequestError(where, f"{where or 'The body'} holds a key twice.")
+        seen.add(key)
+        place = match.end() + memoryview(values[key]).nbytes
 
 
 def _fhir_access(envelope: Envelope) -> tuple[str | None, str | None]:
