@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import TypeVar
 
 from fhir_mappings import dates, demographics, findings, imaging, medications, orders, results
-from fhir_mappings.chart import PARTIAL, UNAVAILABLE, Chart, Refused
+from fhir_mappings.chart import DRAFTS, PARTIAL, UNAVAILABLE, Chart, Refused
 from hooks.facts import Assessment, Facts, Finding, Imaging, Measurement, Medication, Order, Procedure
 
 KINDS = {  # prefetch key -> how cards and rules call that kind of data
@@ -21,6 +21,7 @@ KINDS = {  # prefetch key -> how cards and rules call that kind of data
     "medicationAdministrations": "medication administrations",
     "serviceRequests": "orders and referrals",
     "procedures": "procedures",
+    DRAFTS: "draft orders",
 }
 CLOCK_SLACK = timedelta(days=1)  # clocks and zones differ; what adds urgency is believed that far into the future
 FUTURE = "dated in the future"
@@ -37,7 +38,7 @@ def facts(chart: Chart, as_of: date) -> Facts:
         kept = []
         for fact in found:
             if _in_future(chart, fact, as_of):
-                refused.append(Refused(fact.source, FUTURE))
+                refused.append(Refused(fact.source, FUTURE, _KEYS.get(type(fact), ())))
             else:
                 kept.append(fact)
         return tuple(kept)
@@ -48,7 +49,7 @@ def facts(chart: Chart, as_of: date) -> Facts:
     measurements, assessments = past(measured), past(assessed)
     found = tuple(_possible(finding, as_of) for finding in findings.read(chart, as_of))
     refused += [Refused(one.source, f"{FUTURE}, the date is not used") for one, usable in found if not usable]
-    return Facts(
+    known = Facts(
         as_of=as_of,
         patient=patient,
         findings=tuple(one for one, _ in found),
@@ -61,9 +62,33 @@ def facts(chart: Chart, as_of: date) -> Facts:
         unavailable=_kinds(chart, UNAVAILABLE),
         incomplete=_kinds(chart, PARTIAL),
         why_incomplete=_reasons(chart),
-        unreadable=tuple(f"{r.reference}: {r.reason}" for r in dict.fromkeys((*chart.refused, *refused))),
         doubtful=results.doubtful((*measurements, *assessments), not_read),
     )
+    left_out = tuple(dict.fromkeys((*_first_of_all(chart, as_of), *chart.refused, *refused)))
+    return replace(
+        known,
+        unreadable=tuple(dict.fromkeys(f"{one.reference}: {one.reason}" for one in left_out)),
+        lost=tuple(sorted({KINDS.get(key, "other data") for one in left_out for key in one.lost})),
+    )
+
+
+def _first_of_all(chart: Chart, as_of: date) -> Iterator[Refused]:
+    """What the reader must know before all else that was refused: it is named first, and the card has room for few."""
+    for reference in medications.unknown_drafts(chart):
+        yield Refused(f"draft order {reference}", "drug not known, not checked", (DRAFTS,))
+    death = demographics.doubt(chart, as_of)
+    if death:
+        yield Refused(f"Patient/{chart.patient_id}", death, ("patient",))
+
+
+_KEYS: Mapping[type, tuple[str, ...]] = {
+    Imaging: ("imaging",),
+    Order: ("serviceRequests",),
+    Medication: ("medicationRequests", "medicationAdministrations"),
+    Procedure: ("procedures",),
+    Measurement: ("laboratory", "assessments"),
+    Assessment: ("assessments",),
+}
 
 
 def _in_future(chart: Chart, fact: Dated, as_of: date) -> bool:
