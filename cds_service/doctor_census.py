@@ -70,7 +70,7 @@ class Census:
             if reference not in counted:
                 counted.add(reference)
                 self._count(resource, verdict, record)
-        _, _, refused = results.read(record)
+        refused = [one.refused() for one in results.read(record)[2]]
         self.values.update(one.reason for one in refused if not one.reason.endswith("unit not understood"))
         self.seen |= set(_met(facts.facts(record, as_of)))
         return record

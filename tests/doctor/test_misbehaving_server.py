@@ -220,10 +220,10 @@ def test_resources_of_others_and_of_nobody(doctor: Doctor, healthy: FhirServer) 
     said = doctor(healthy.url, "--patient", PATIENT)
     assert said.report["resources_refused"] == {
         "another patient or an unknown subject": 1,
-        "no subject": 1,
-        "the resource cannot be read": 1,
+        "no subject": 2,
+        "code not understood": 1,
     }
-    assert "resources refused: 3" in said.report["gaps"]
+    assert "resources refused: 4" in said.report["gaps"]
 
 
 def test_searches_that_find_nothing_are_not_proven(doctor: Doctor, healthy: FhirServer) -> None:
