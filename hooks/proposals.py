@@ -44,9 +44,6 @@ def study(facts: Facts) -> str:
     return "whole-spine MRI"
 
 
-CONTRAINDICATED = "MRI contraindicated; CT myelography if the cord must be seen"
-
-
 def spine_imaging_lines(facts: Facts, began: When | None = None, *, ct_said: bool = False) -> tuple[str, ...]:
     """What to mind about MRI in this patient: on order already, an implant to check, or contraindicated.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import pairwise
 
 REGIONS = {
     "cervical": tuple(f"C{n}" for n in range(1, 8)),
@@ -35,4 +36,4 @@ def same(one: Collection[str], other: Collection[str]) -> bool:
 def apart(levels: Collection[str]) -> bool:
     """Are there two single vertebrae among them with a free one between?"""
     places = sorted(VERTEBRAE.index(level) for level in set(levels) if level in VERTEBRAE)
-    return any(later - earlier > 1 for earlier, later in zip(places, places[1:], strict=False))
+    return any(later - earlier > 1 for earlier, later in pairwise(places))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hooks import knowledge, proposals
 from hooks.facts import Fact, Facts, Order
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
-from hooks.questions import cancer, care, imaging, neurology, treatment
+from hooks.questions import cancer, care, imaging, neurology, readiness, treatment
 
 KNOWLEDGE = knowledge.load(__name__)
 RADIOTHERAPY = ("external_beam_rt", "bone_met_irradiation", "stereotactic_radiosurgery", "radiotherapy")
@@ -21,6 +21,9 @@ def decide(facts: Facts) -> Outcome:
     drafts = _of_spine(facts)
     if not drafts:
         return CannotTell(("an order for radiotherapy or surgery of a spinal metastasis",))
+    spoken = _spoken(facts, drafts)
+    if spoken:
+        return NotApplicable("an emergency: the check of the radiotherapy order asks for the image", (*spoken, *drafts))
     recent = KNOWLEDGE.value("recent")
     studies = imaging.spine_studies(facts, "MR", "CT")
     fresh = tuple(s for s in studies if s.when and s.when.surely_within(recent, facts.as_of))
@@ -42,11 +45,18 @@ def decide(facts: Facts) -> Outcome:
     return _recommend(facts, drafts, (*studies[:1],))
 
 
+def _spoken(facts: Facts, drafts: tuple[Order, ...]) -> tuple[Fact, ...]:
+    """The emergency of which radiotherapy_order_check speaks for the same order; surgery is not its matter."""
+    if any(o.concepts & set(treatment.SURGERY) for o in drafts):
+        return ()
+    return readiness.emergency(facts, KNOWLEDGE.value("new_deficit"))
+
+
 def _of_spine(facts: Facts) -> tuple[Order, ...]:
     """Draft orders whose site is in the spine, or that name no site in a patient whose spine is affected."""
     affected = (*cancer.spinal_metastases(facts), *neurology.confirmed_compression(facts))
     operations = facts.selected_orders(*treatment.SURGERY) if affected or cancer.suspected_metastases(facts) else ()
-    irradiation = facts.selected_orders(*RADIOTHERAPY)
+    irradiation = tuple(o for o in facts.selected_orders(*RADIOTHERAPY) if not o.elsewhere)
     return (*operations, *(o for o in irradiation if (affected or o.levels) and o not in operations))
 
 

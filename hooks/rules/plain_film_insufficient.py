@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hooks import knowledge, proposals
+from hooks import advice, knowledge, proposals
 from hooks.facts import Assessment, Fact, Facts, Finding, Order
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
 from hooks.questions import cancer, care, imaging, neurology
@@ -49,7 +49,8 @@ def _speak(
     variant = ("film" if film else "bone_scan") + ("_urgent" if urgent else "")
     scan = imaging.modality(facts)
     text = KNOWLEDGE.card(variant, cancer=cancer.name(facts), scan=scan)
-    comfort_line = (KNOWLEDGE.text("comfort", scan=scan),) if comfort else ()
+    still = advice.until_agreed() if urgent else ()
+    comfort_line = (KNOWLEDGE.text("comfort", scan=scan), *still) if comfort else ()
     return Recommend(
         because=because,
         says=Wording(

@@ -37,9 +37,10 @@ def decide(facts: Facts) -> Outcome:
         text = window.format_map({**KNOWLEDGE.thresholds, "when": newest.when.text})
         return CannotTell((text,), because=(newest,))
     because = (newest, *tumour[:2])
+    late = newest.when.latest < facts.as_of - timedelta(weeks=int(KNOWLEDGE.value("due_until")))
     return Recommend(
         because=because,
-        says=KNOWLEDGE.card("open", when=newest.when.text, cancer=cancer.name(facts)),
+        says=KNOWLEDGE.card("overdue" if late else "open", when=newest.when.text, cancer=cancer.name(facts)),
         missing=()
         if facts.knows("procedures")
         else ("whether radiotherapy was given: procedures not fully available",),
@@ -61,7 +62,8 @@ def _arranged(facts: Facts, operated: When) -> tuple[Fact, ...]:
         for o in care.placed(facts, ("consult_radiation_oncology",))
         if o.status != "completed" or (o.when and o.when.earliest >= operated.latest)
     )
-    return (*given, *imaging.pending(facts, *treatment.RADIOTHERAPY), *asked)
+    ordered = (o for o in imaging.pending(facts, *treatment.RADIOTHERAPY) if not o.elsewhere)
+    return (*given, *ordered, *asked)
 
 
 def _in_window(operated: When, facts: Facts) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hooks import knowledge, proposals
+from hooks import advice, knowledge, proposals
 from hooks.facts import Fact, Facts
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
 from hooks.questions import cancer, care, histology, imaging, neurology, noms, stability, treatment
@@ -19,10 +19,14 @@ def decide(facts: Facts) -> Outcome:
     pain = _pain(facts)
     if not pain:
         return CannotTell(("whether a spinal metastasis is painful",), because=metastases)
+    infected = advice.infected(facts)
+    if infected:
+        missing = "whether the spinal infection is over and an abscess excluded: until then no radiotherapy"
+        return CannotTell((missing,), ask=True, because=(*infected, *pain))
     asked = _asked(facts)
     if asked:
         return NotApplicable("radiotherapy is ordered, or the radiation oncologist has been asked lately", asked)
-    earlier: tuple[Fact, ...] = (*treatment.done(facts, *treatment.RADIOTHERAPY), *facts.finding("prior_irradiation"))
+    earlier = treatment.irradiated(facts)
     if earlier:
         missing = "site, dose and date of the earlier radiotherapy: a second course is a specialist decision"
         return CannotTell((missing,), ask=True, because=(*earlier, *pain))
@@ -56,7 +60,8 @@ def _asked(facts: Facts) -> tuple[Fact, ...]:
     lately = tuple(
         o for o in consults if o.status != "completed" or (o.when and o.when.surely_within(recent, facts.as_of))
     )
-    return (*imaging.pending(facts, *treatment.RADIOTHERAPY), *lately)
+    ordered = (o for o in imaging.pending(facts, *treatment.RADIOTHERAPY) if not o.elsewhere)
+    return (*ordered, *lately)
 
 
 def _surgeon(facts: Facts) -> tuple[str, ...]:

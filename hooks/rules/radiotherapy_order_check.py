@@ -2,42 +2,73 @@
 
 from __future__ import annotations
 
-from hooks import knowledge, proposals
+from dataclasses import dataclass
+
+from hooks import advice, knowledge, proposals
 from hooks.facts import Fact, Facts, Order
 from hooks.outcomes import CannotTell, Outcome, Recommend, Suggestion, Wording
-from hooks.questions import cancer, compression, histology, imaging, noms, readiness, treatment
+from hooks.questions import cancer, compression, histology, imaging, noms, pregnancy, readiness, treatment
 
 KNOWLEDGE = knowledge.load(__name__)
-SURGEON = "consult_spine_neurosurgery"
+SURGEON, RADIOTHERAPY = "consult_spine_neurosurgery", "consult_radiation_oncology"
 IMAGING = ("MR", "CT")
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the order raises, each part with the facts behind it or empty."""
+
+    table: noms.Noms
+    pregnant: tuple[pregnancy.Sign, ...]
+    infected: tuple[Fact, ...]
+    emergency: tuple[Fact, ...]
+    prior: tuple[Fact, ...]
+    operation: tuple[Order, ...]
+    gaps: tuple[str, ...]
+    surgeon: bool
+    stereotactic: bool
+
+
 def decide(facts: Facts) -> Outcome:
-    """R2, R5, R6, R28, E8, NOMS: speaks for every spinal order, as earlier courses are rarely on record."""
-    drafts = facts.selected_orders(*treatment.RADIOTHERAPY)
+    """R2, R5, R6, R28, E8, E9, E13, NOMS: speaks for every spinal order, as earlier courses are rarely on record."""
+    drafts = of_spine(facts)
     if not drafts:
-        return CannotTell(("a radiotherapy order",))
+        elsewhere = facts.selected_orders(*treatment.RADIOTHERAPY)
+        return CannotTell(("a radiotherapy order for the spine",), because=elsewhere)
     tumour = readiness.spinal_tumour(facts)
     if not tumour and not any(o.levels for o in drafts):
         ask = bool(cancer.bone_metastases(facts))
         return CannotTell(("whether the radiotherapy is for the spine",), ask=ask, because=drafts)
-    table = noms.of(facts)
-    emergency = readiness.emergency(facts, KNOWLEDGE.value("fresh"))
-    prior = _prior(facts)
-    surgeon = _surgeon_first(facts, table)
-    gaps = _gaps(facts)
-    because = (*drafts, *tumour[:2], *emergency, *prior, *(table.because if surgeon or table.row else ()))
+    asked = _asked(facts, drafts)
+    table = asked.table.because if asked.surgeon or asked.table.row else ()
+    because = (*asked.pregnant, *asked.infected, *drafts, *tumour[:2], *asked.emergency, *asked.prior, *table)
     return Recommend(
         because=tuple(dict.fromkeys(because)),
-        says=_wording(facts, _variant(surgeon, bool(emergency), prior, gaps), table, prior, drafts),
-        missing=(*gaps, "earlier radiotherapy of the spine, here or elsewhere: usually not in this record"),
-        suggestions=_suggestions(facts, tumour, surgeon, bool(emergency)),
+        says=_wording(facts, asked),
+        missing=(*asked.gaps, "earlier radiotherapy of the spine, here or elsewhere: usually not in this record"),
+        suggestions=_suggestions(facts, tumour, asked),
     )
 
 
-def _prior(facts: Facts) -> tuple[Fact, ...]:
-    """Any radiotherapy on record; which level it met is for the specialist to find out."""
-    return (*treatment.done(facts, *treatment.RADIOTHERAPY), *facts.finding("prior_irradiation"))
+def of_spine(facts: Facts) -> tuple[Order, ...]:
+    """Radiotherapy being ordered, but for what names a site outside the spine."""
+    return tuple(o for o in facts.selected_orders(*treatment.RADIOTHERAPY) if not o.elsewhere)
+
+
+def _asked(facts: Facts, drafts: tuple[Order, ...]) -> Asked:
+    fresh = KNOWLEDGE.value("fresh")
+    table = noms.of(facts)
+    return Asked(
+        table=table,
+        pregnant=pregnancy.signs(facts, KNOWLEDGE.value("pregnancy")),
+        infected=advice.infected(facts),
+        emergency=readiness.emergency(facts, fresh),
+        prior=treatment.irradiated(facts),
+        operation=imaging.pending(facts, *treatment.SURGERY),
+        gaps=_gaps(facts),
+        surgeon=_surgeon_first(facts, table),
+        stereotactic=_stereotactic(table, drafts),
+    )
 
 
 def _surgeon_first(facts: Facts, table: noms.Noms) -> bool:
@@ -51,43 +82,77 @@ def _surgeon_first(facts: Facts, table: noms.Noms) -> bool:
 
 def _gaps(facts: Facts) -> tuple[str, ...]:
     """SINS, and imaging of the spine that is not older than the baseline window."""
-    baseline = KNOWLEDGE.value("baseline")
-    studies = imaging.spine_studies(facts, *IMAGING)
-    imaged = any(s.when and s.when.surely_within(baseline, facts.as_of) for s in studies)
     return tuple(
         line.format_map(KNOWLEDGE.thresholds)
         for line, known in (
             ("SINS within {fresh}", readiness.scored(facts, KNOWLEDGE.value("fresh"))),
-            ("MRI of the spine within {baseline}", imaged),
+            ("MRI of the spine within {baseline}", _recent_images(facts)),
         )
         if not known
     )
 
 
-def _variant(surgeon: bool, emergency: bool, prior: tuple[Fact, ...], gaps: tuple[str, ...]) -> str:
-    if surgeon:
-        return "surgeon"
-    if prior:
+def _recent_images(facts: Facts) -> bool:
+    baseline = KNOWLEDGE.value("baseline")
+    studies = imaging.spine_studies(facts, *IMAGING)
+    return any(s.when and s.when.surely_within(baseline, facts.as_of) for s in studies)
+
+
+def _not_imaged(facts: Facts, asked: Asked) -> bool:
+    """A deficit or compression that no image of the spine explains: the field cannot be known."""
+    row = asked.table.row
+    return bool(asked.emergency) and row is not None and row.number == 1 and not _recent_images(facts)
+
+
+def _variant(facts: Facts, asked: Asked) -> str:
+    """The gravest question; the others follow as lines."""
+    if any(pregnancy.is_certain(sign) for sign in asked.pregnant):
+        return "pregnant_emergency" if asked.emergency else "pregnant"
+    if asked.infected:
+        return "infection"
+    if _not_imaged(facts, asked):
+        return "image"
+    if asked.surgeon:
+        return "operation" if asked.operation else "surgeon"
+    if asked.prior:
         return "again"
-    if emergency:
+    if asked.emergency:
         return "emergency"
-    return "gaps" if gaps else "ask"
+    return "gaps" if asked.gaps else "stereotactic" if asked.stereotactic else "ask"
 
 
-def _wording(
-    facts: Facts, variant: str, table: noms.Noms, prior: tuple[Fact, ...], drafts: tuple[Order, ...]
-) -> Wording:
-    gaps = ", ".join(line.partition(" within")[0] for line in _gaps(facts))
-    text = KNOWLEDGE.card(variant, cancer=cancer.name(facts), gaps=gaps)
-    lines = [*text.do, *([table.line()] if table.row else [])]
-    lines += [KNOWLEDGE.text("schedules")] if prior else [] if variant == "ask" else [KNOWLEDGE.text("prior")]
-    if _stereotactic(table, drafts):
-        lines.append(KNOWLEDGE.text("stereotactic"))
-    if readiness.emergency(facts, KNOWLEDGE.value("fresh")) and variant != "emergency":
+def _wording(facts: Facts, asked: Asked) -> Wording:
+    gaps = ", ".join(line.partition(" within")[0] for line in asked.gaps)
+    variant = _variant(facts, asked)
+    text = KNOWLEDGE.card(variant, cancer=cancer.name(facts), gaps=gaps, study=proposals.study(facts))
+    stopped = variant in ("pregnant", "infection")
+    lines = [*advice.infection(facts), *text.do, *_pregnancy_lines(facts, asked)]
+    lines += [asked.table.line()] if asked.table.row and not asked.infected and variant != "image" else []
+    lines += [] if asked.infected else _dose_lines(facts, asked, variant)
+    if variant == "image":
+        lines += proposals.spine_imaging_lines(facts, ct_said=True)
+    if asked.emergency and not stopped and variant not in ("emergency", "image", "pregnant_emergency"):
         lines.append(KNOWLEDGE.text("no_delay"))
     if not readiness.oncology_asked(facts, KNOWLEDGE.value("oncology")):
         lines.append(KNOWLEDGE.text("oncology"))
     return Wording(text.indicator, text.summary, tuple(lines), text.why, text.why_not)
+
+
+def _dose_lines(facts: Facts, asked: Asked, variant: str) -> list[str]:
+    """Of earlier courses and of stereotactic treatment."""
+    lines = list(advice.again(facts)) if asked.prior else [] if variant == "ask" else [KNOWLEDGE.text("prior")]
+    return lines + ([KNOWLEDGE.text("stereotactic_line")] if asked.stereotactic and variant != "stereotactic" else [])
+
+
+def _pregnancy_lines(facts: Facts, asked: Asked) -> list[str]:
+    """E9: a test where pregnancy is possible, or only suspected, and was not excluded within days."""
+    if any(pregnancy.is_certain(sign) for sign in asked.pregnant):
+        return []
+    possible = pregnancy.possible(facts, KNOWLEDGE.value("childbearing"))
+    excluded = pregnancy.excluded(facts, KNOWLEDGE.value("test_fresh"))
+    if not asked.pregnant and (excluded or not possible):
+        return []
+    return [KNOWLEDGE.text("test_emergency" if asked.emergency else "test")]
 
 
 def _stereotactic(table: noms.Noms, drafts: tuple[Order, ...]) -> bool:
@@ -96,7 +161,9 @@ def _stereotactic(table: noms.Noms, drafts: tuple[Order, ...]) -> bool:
     return table.row is not None and table.row.number == 10 and not ordered
 
 
-def _suggestions(facts: Facts, tumour: tuple[Fact, ...], surgeon: bool, emergency: bool) -> tuple[Suggestion, ...]:
-    if not surgeon:
-        return ()
-    return proposals.consult(facts, SURGEON, tumour[:2], "stat" if emergency else "urgent")
+def _suggestions(facts: Facts, tumour: tuple[Fact, ...], asked: Asked) -> tuple[Suggestion, ...]:
+    urgent = "stat" if asked.emergency else "urgent"
+    image = proposals.spine_imaging(facts, "stat", tumour[:2]) if _not_imaged(facts, asked) else ()
+    surgeon = asked.infected or (asked.surgeon and not asked.operation)
+    concepts = (SURGEON,) if surgeon else (RADIOTHERAPY,) if asked.stereotactic else ()
+    return (*image, *(s for concept in concepts for s in proposals.consult(facts, concept, tumour[:2], urgent)))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hooks import advice, emergency, knowledge, proposals
 from hooks.facts import Fact, Facts, Order, Procedure, When
-from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend
-from hooks.questions import cancer, care, neurology, stability
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
+from hooks.questions import cancer, care, imaging, neurology, stability, treatment
 from hooks.questions.care import CONSULTS
 from hooks.scores import sins
 
@@ -21,8 +21,9 @@ def decide(facts: Facts) -> Outcome:
         ask = bool(cancer.spinal_metastases(facts)) and not facts.ordering()
         return CannotTell((SINS,), ask=ask, because=cancer.spinal_metastases(facts))
     comfort = care.comfort_focused(facts)
-    if comfort:
-        return NotApplicable("comfort-focused care: support the spine, no surgical referral is proposed", comfort)
+    if comfort and not (found and found.score.lowest >= KNOWLEDGE.value("unstable")):
+        quiet = "whether any level is unstable: in comfort-focused care no surgical referral is proposed"
+        return CannotTell((quiet,), because=(*comfort, *((found.assessment,) if found else ()), *named))
     basis: tuple[Fact, ...] = (*((found.assessment,) if found else ()), *named)
     settled = _settled(facts, found.assessment.when if found else named[0].when)
     if settled:
@@ -46,31 +47,52 @@ def _settled(facts: Facts, since: When | None) -> tuple[Fact, ...]:
 
 def _unstable(facts: Facts, found: stability.Instability, basis: tuple[Fact, ...]) -> Recommend:
     deficits = neurology.new_deficits(facts, KNOWLEDGE.value("new_deficit"))
-    because = (*basis, *deficits, *cancer.spinal_metastases(facts)[:1])
-    said = {line for card in emergency.cards(facts) for line in card.says.do}
-    variant = (
-        "unstable" if not deficits else "unstable_called" if said & {*advice.immobilise(facts)} else "unstable_deficit"
-    )
+    comfort, operation = care.comfort_focused(facts), imaging.pending(facts, *treatment.SURGERY)
+    because = (*basis, *deficits, *operation, *cancer.spinal_metastases(facts)[:1])
+    variant = "comfort" if comfort else _variant(facts, bool(deficits), bool(operation))
+    text = KNOWLEDGE.card(variant, sins=str(found.score), at=found.at)
+    still = advice.until_agreed() if comfort else advice.immobilise(facts) if variant == "unstable_deficit" else ()
+    lines = (*text.do, *still, *_score_again(facts, found))
     return Recommend(
         because=because,
-        says=KNOWLEDGE.card(variant, sins=str(found.score), at=found.at),
+        says=Wording(text.indicator, text.summary, lines, text.why, text.why_not),
         missing=stability.doubts(facts),
-        suggestions=proposals.consult(facts, "consult_spine_neurosurgery", because, "stat" if deficits else "urgent"),
+        suggestions=()
+        if comfort or operation
+        else proposals.consult(facts, "consult_spine_neurosurgery", because, "stat" if deficits else "urgent"),
     )
+
+
+def _variant(facts: Facts, deficits: bool, operation: bool) -> str:
+    """What is said already on the card of the cord is not said again; an operation on order is not asked for."""
+    if not deficits:
+        return "operation" if operation else "unstable"
+    said = {line for card in emergency.cards(facts) for line in card.says.do}
+    return "unstable_called" if said & {*advice.immobilise(facts)} else "unstable_deficit"
+
+
+def _score_again(facts: Facts, found: stability.Instability) -> tuple[str, ...]:
+    """A score that asks for a surgeon stands at any age, but the spine may have changed since."""
+    when = found.assessment.when
+    if when and when.maybe_within(KNOWLEDGE.value("fresh"), facts.as_of):
+        return ()
+    return (KNOWLEDGE.text("again", when=f"Scored {when.text}" if when else "Date of the score not recorded"),)
 
 
 def _indeterminate(facts: Facts, found: stability.Instability | None, basis: tuple[Fact, ...], named: bool) -> Outcome:
     pain = found.pain if found else None
     if not named and pain is not None and pain != sins.MECHANICAL_PAIN:
-        return CannotTell(
-            ("whether the pain has become mechanical, and SINS of any other affected level",), because=basis
-        )
+        level = f"SINS {found.score}{found.at}" if found else SINS
+        asked = f"{level}: surgeon's opinion if the pain becomes mechanical"
+        return CannotTell((asked,), ask=not facts.ordering(), because=basis)
     because = (*basis, *cancer.spinal_metastases(facts)[:1])
     missing = ("whether the pain is mechanical (worse upright or moving, eased lying)",) if pain is None else ()
     variant = "indeterminate" if found else "named"
+    text = KNOWLEDGE.card(variant, sins=str(found.score) if found else "", at=found.at if found else "")
+    lines = (*text.do, *(_score_again(facts, found) if found else ()))
     return Recommend(
         because=because,
-        says=KNOWLEDGE.card(variant, sins=str(found.score) if found else "", at=found.at if found else ""),
+        says=Wording(text.indicator, text.summary, lines, text.why, text.why_not),
         missing=(*missing, *stability.doubts(facts)) if found else (SINS,),
         suggestions=proposals.consult(facts, "consult_spine_neurosurgery", because, "asap"),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hooks import knowledge, proposals
+from hooks import advice, knowledge, proposals
 from hooks.facts import Fact, Facts, Finding, Imaging
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
 from hooks.questions import cancer, care, imaging, neurology
@@ -34,13 +34,15 @@ def decide(facts: Facts) -> Outcome:
             ("whether the pain is new or worse since the spine was imaged",),
             because=(*dict.fromkeys(answered), *current),
         )
-    because: tuple[Fact, ...] = (*open_pain, *cancer.any_cancer(facts)[:2], *imaging.pending_whole_spine_mri(facts))
-    text = KNOWLEDGE.card("imaging", cancer=cancer.name(facts), scan=imaging.modality(facts))
+    infected = advice.infected(facts)
+    known = (*open_pain, *infected, *cancer.any_cancer(facts)[:2])
+    because: tuple[Fact, ...] = (*known, *imaging.pending_whole_spine_mri(facts))
+    variant = "infection" if infected else "imaging"
+    text = KNOWLEDGE.card(variant, cancer=cancer.name(facts), scan=imaging.modality(facts))
+    lines = (*advice.infection(facts), *text.do, *proposals.spine_imaging_lines(facts))
     return Recommend(
         because=because,
-        says=Wording(
-            text.indicator, text.summary, (*text.do, *proposals.spine_imaging_lines(facts)), text.why, text.why_not
-        ),
+        says=Wording(text.indicator, text.summary, lines, text.why, text.why_not),
         missing=_missing(facts, open_pain),
         suggestions=proposals.spine_imaging(facts, "urgent", because),
     )

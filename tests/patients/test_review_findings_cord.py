@@ -14,8 +14,8 @@ from hooks.questions.cancer import HISTORY, PRIMARY, SECONDARY
 from hooks.questions.compression import GRADES
 from hooks.questions.neurology import COMPRESSION, DEFICIT_WORDS
 from hooks.rules import confirmed_cord_compression, suspected_cord_compression
-from tests.mappings.charts import coded
-from tests.patients.test_riskiest_points import BREAST, KIDNEY, MRI, SPINE, WEAK, critical
+from tests.mappings.charts import coded, observation
+from tests.patients.test_riskiest_points import BREAST, KIDNEY, MRI, PAIN, SPINE, WEAK, critical
 from tests.patients.whole_patients import (
     ICD,
     LNC,
@@ -29,6 +29,7 @@ from tests.patients.whole_patients import (
     problem,
     score,
     service,
+    signing,
 )
 
 LATELY = When.on(TODAY)
@@ -256,3 +257,101 @@ def test_a_fallen_grade_shows_from_what_it_fell() -> None:
     answer = opened(BREAST, SPINE, frankel("now", "c", "2026-11-23"), frankel("before", "e", "2026-06-01"))
     assert "Frankel grade C" in answer.cards[0]["detail"]
     assert "Frankel grade E" in answer.cards[0]["detail"]
+
+
+# Radiotherapy, surgery, stability
+
+
+def test_back_pain_with_a_spinal_infection_is_imaged_within_a_day() -> None:
+    card = opened(BREAST, INFECTED, PAIN).card("spine_mri_for_pain")
+    assert card is not None
+    assert card["indicator"] == "warning"
+    assert "whole-spine MRI within 24 hours" in card["summary"]
+    assert "no radiotherapy and no dexamethasone until" in card["detail"]
+    assert "infection of spine" in card["detail"]
+
+
+def test_an_operation_for_myeloma_with_a_compressed_cord_is_weighed_against_radiotherapy() -> None:
+    record = (problem("mm", ICD, "C90.00", "2026-11-10"), SPINE, WEAK, sins(5), escc("3", "2026-11-22", "56401006"))
+    surgery = service("op", SCT, "10836008", status="draft")
+    card = signing(surgery, record=(*record, imaging("m", "2026-11-22"))).card("surgery_readiness")
+    assert card is not None
+    assert card["indicator"] == "warning"
+    assert "radiotherapy usually comes first in this tumour" in card["summary"]
+
+
+def test_radiotherapy_for_a_new_deficit_without_an_image_is_told_so_by_one_voice() -> None:
+    answer = signing(RADIOTHERAPY, record=(BREAST, SPINE, WEAK))
+    card = answer.card("radiotherapy_order_check")
+    assert card is not None
+    assert card["summary"].startswith("Spinal radiotherapy, new deficit, no recent MRI: whole-spine MRI now")
+    assert answer.card("baseline_imaging") is None
+
+
+def test_radiotherapy_in_pregnancy_stops_before_planning() -> None:
+    pregnant = problem("preg", SCT, "77386006", "2026-10-01")
+    answer = signing(RADIOTHERAPY, age=34, record=(BREAST, SPINE, sins(5), imaging("m", "2026-11-10"), pregnant))
+    (summary,) = critical(answer)
+    assert summary.startswith("Stop: radiotherapy ordered, pregnancy recorded; call radiation oncology, physics and")
+
+
+def test_an_old_unstable_score_is_shown_with_its_date() -> None:
+    assert "Scored 2024-01-01: score again" in opened(BREAST, SPINE, sins(14, "2024-01-01")).text
+
+
+def test_radiotherapy_of_the_breast_is_not_taken_for_the_spine() -> None:
+    breast = service("rt", SCT, "1156506007", status="draft", bodySite=[BREAST_SITE])
+    answer = signing(breast, record=(BREAST, SPINE, sins(14)))
+    assert answer.card("radiotherapy_order_check") is None
+    assert answer.card("baseline_imaging") is None
+
+
+def test_a_stereotactic_discussion_is_a_warning() -> None:
+    life = {"value": 12, "unit": "mo", "system": "http://unitsofmeasure.org", "code": "mo"}
+    fit = (
+        score("frankel", "frankel", valueCodeableConcept=coded(OURS, "frankel-e")),
+        score("le", "life-expectancy", valueQuantity=life),
+        observation(coded(LNC, "89247-1"), id="ecog", valueInteger=1),
+    )
+    record = (KIDNEY, SPINE, sins(5), escc("0"), imaging("m", "2026-11-10"), *fit)
+    card = signing(RADIOTHERAPY, record=record).card("radiotherapy_order_check")
+    assert card is not None
+    assert card["indicator"] == "warning"
+    assert "discuss stereotactic radiotherapy first" in card["summary"]
+
+
+def test_an_indeterminate_spine_without_mechanical_pain_is_followed_on_the_closing_card() -> None:
+    parts = {"location": 3, "pain": 1, "lesion": 2, "alignment": 0, "collapse": 1, "posterolateral": 1}
+    component = [{"code": coded(OURS, f"sins-{name}"), "valueInteger": points} for name, points in parts.items()]
+    answer = opened(BREAST, SPINE, score("sins", "sins", bodySite=T12, component=component))
+    assert "SINS 8 at T12: surgeon's opinion if the pain becomes mechanical" in answer.cards[-1]["detail"]
+
+
+def test_surgery_and_radiotherapy_signed_together_are_put_in_order() -> None:
+    surgery = service("op", SCT, "10836008", status="draft")
+    answer = signing(RADIOTHERAPY, surgery, record=(KIDNEY, SPINE, sins(14), imaging("m", "2026-11-10")))
+    assert "surgeon urgently" not in answer.text
+    assert "stabilise first, then radiotherapy" in answer.text
+
+
+def test_late_radiotherapy_after_surgery_is_called_overdue_once() -> None:
+    card = opened(BREAST, SPINE, done("op", "10836008", "2026-10-02")).card("postoperative_radiotherapy")
+    assert card is not None
+    assert card["summary"].count("overdue") == 1
+    assert "refer now" not in card["summary"]
+
+
+def test_a_patient_not_fit_for_surgery_is_not_headed_by_the_surgeon() -> None:
+    unfit = observation(coded(LNC, "89247-1"), id="ecog", valueInteger=4)
+    answer = opened(KIDNEY, SPINE, WEAK, sins(5), escc("3", "2026-11-22"), imaging("m", "2026-11-22"), unfit)
+    assert critical(answer)[0].startswith("Call radiation oncologist now")
+    myeloma = problem("mm", ICD, "C90.00", "2026-11-10")
+    sensitive = opened(myeloma, SPINE, WEAK, sins(5), escc("3", "2026-11-22"), imaging("m", "2026-11-22"))
+    assert "does not free a compressed cord" not in sensitive.cards[0]["detail"]
+    assert critical(sensitive)[0].startswith("Call radiation oncologist and spine surgeon now")
+
+
+def test_hospice_care_with_an_unstable_spine_says_how_to_lie() -> None:
+    answer = opened(BREAST, SPINE, HOSPICE, sins(15))
+    assert "Until agreed: spine in line, log-roll" in answer.text
+    assert not critical(answer)
