@@ -197,6 +197,8 @@ def test_charts_of_others_read_from_a_server_as_from_prefetch(tmp_path: Path) ->
         for shared in (one for one in shared_charts.all_charts() if one.folder == "mcode-trial-matching"):
             prefetch = shared.request["prefetch"]
             patient = prefetch["patient"]
+            if patient["resourceType"] == "Bundle":  # so that the patient has an address, too
+                patient = patient["entry"][0]["resource"]
             entries = [e["resource"] for key in PREFETCH if key != "patient" for e in prefetch[key]["entry"]]
             own = {(e["resourceType"], e["id"]): e for e in entries if "subject" in e and e.get("id")}
             for one in own.values():
