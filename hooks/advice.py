@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from hooks import knowledge
 from hooks.card_text import SUMMARY_LIMIT
-from hooks.facts import Facts, Finding, Medication
+from hooks.facts import Assessment, Facts, Finding, Medication
 from hooks.outcomes import Wording
-from hooks.questions import cancer, compression, neurology, readiness, stability, treatment
+from hooks.questions import cancer, compression, levels, neurology, readiness, stability, treatment
 from hooks.scores import sins
 
 TEXTS = knowledge.load("suspected_cord_compression")  # the words stand where they were first needed
@@ -22,17 +22,23 @@ def that_fits(texts: Iterable[Wording]) -> Wording:
 
 def immobilise(facts: Facts) -> tuple[str, ...]:
     """E4, by SINS: old or partial scores may hold a spine still, only complete fresh ones let the patient up."""
-    levels = stability.by_level(facts)
-    standing = [i for i in levels if not treatment.before_surgery(facts, i.assessment.when)]
+    standing = [i for i in stability.by_level(facts) if not treatment.before_surgery(facts, i.assessment.when)]
     named = (f for f in facts.finding("spinal_instability") if f.certain)
     if any(i.score.lowest > sins.INDETERMINATE_MAX for i in standing) or any(
         not treatment.before_surgery(facts, f.when) for f in named
     ):
         return (TEXTS.text("immobilise_unstable"),)
     worst = stability.worst(facts)
-    if worst and worst.score.band() == "stable" and readiness.scored(facts, TEXTS.value("sins_fresh")):
+    scored = readiness.scored(facts, TEXTS.value("sins_fresh"))
+    if worst and worst.score.band() == "stable" and scored and _covers(facts, scored):
         return (TEXTS.text("immobilise_stable", sins=f"{worst.score}{worst.at}"),)
     return (TEXTS.text("immobilise"),)
+
+
+def _covers(facts: Facts, scored: tuple[Assessment, ...]) -> bool:
+    """Is every level that is known to be compressed among those scored? The score of one says nothing of another."""
+    compressed = (*neurology.suspected_compression(facts), *compression.confirmed(facts))
+    return all(any(levels.same(compression.sites(one), compression.sites(a)) for a in scored) for one in compressed)
 
 
 def until_agreed() -> tuple[str, ...]:

@@ -94,7 +94,7 @@ def _wording(facts: Facts, found: Found, table: noms.Noms, placed: tuple[Fact, .
         lines = (*advice.infection(facts), *text.do, *advice.until_agreed(), *advice.steroid(facts))
         return Wording(text.indicator, text.summary, (*lines, *advice.again(facts)), text.why, text.why_not)
     kind = histology.radiosensitivity(facts).kind
-    resistant = () if kind == "sensitive" else (KNOWLEDGE.text("resistant"),)
+    resistant = () if kind == "sensitive" or advice.infected(facts) else (KNOWLEDGE.text("resistant"),)
     lines = (
         *advice.infection(facts),
         *text.do,

@@ -114,7 +114,8 @@ def _start(found: Found, facts: Facts) -> When | None:
 
 
 def _wording(facts: Facts, found: Found, start: When | None) -> Wording:
-    comfort, graded = care.comfort_focused(facts), noms.fresh_grade(facts)
+    comfort = care.comfort_focused(facts)
+    graded = () if advice.infected(facts) else noms.fresh_grade(facts)  # an abscess is excluded by an image of now
     no_mri = bool(imaging.mri_contraindicated(facts))
     variant = "comfort" if comfort else "graded" if graded else "emergency_ct" if no_mri else "emergency"
     grade = compression.grade(graded[0]) if graded else ""
