@@ -78,7 +78,8 @@ def test_what_a_rule_could_never_know(doctor: Doctor, healthy: FhirServer) -> No
     for kind in ("Observation", "ServiceRequest"):
         healthy.answer(kind, {}, status=403)
     rules = {one["rule"]: one for one in doctor(healthy.url, "--patient", PATIENT).report["rules"]}
-    assert rules["pain_team"]["could_never_know"] == ["orders and referrals", "pain score"]
+    # It also asks whether an emergency speaks, and so reads what that reads.
+    assert {"orders and referrals", "pain score"} <= set(rules["pain_team"]["could_never_know"])
     assert "creatinine" in rules["bone_agent_renal_dose"]["could_never_know"]
     assert rules["bone_agent_duplicate"]["could_never_know"] == []
 
