@@ -65,9 +65,7 @@ def as_dict(rule: Knowledge, tenant: Tenant, as_of: date) -> Entry:
 def statements() -> list[Entry]:
     """Every statement of the guideline with the rules that speak it, and why some are text inside another's card."""
     return [
-        without_empty(
-            {"statement": one.id, "about": one.about, "rules": list(one.rules), "text_only": one.text_only}
-        )
+        without_empty({"statement": one.id, "about": one.about, "rules": list(one.rules), "text_only": one.text_only})
         for one in all_statements().values()
     ]
 

@@ -44,9 +44,7 @@ def all_rules() -> Response:
     entries = [_entry(rule) for rule in here().rules.values()]
     if _wants_json():
         return json_response({"rules": entries, "statements": catalogue.statements()})
-    return _page(
-        "rules.html", rules=entries, signed_here=catalogue.signed_here, statements=catalogue.statements()
-    )
+    return _page("rules.html", rules=entries, signed_here=catalogue.signed_here, statements=catalogue.statements())
 
 
 @pages.get("/rules/<name>")

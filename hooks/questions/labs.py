@@ -138,7 +138,5 @@ def missing_for_clearance(facts: Facts) -> tuple[str, ...]:
 def stale(measurements: tuple[Measurement, ...], days: Decimal, facts: Facts) -> tuple[Measurement, ...]:
     """Those whose date is not surely within `days`, or that a newer entry which could not be read may replace."""
     return tuple(
-        m
-        for m in measurements
-        if m.name in facts.doubtful or not (m.when and m.when.surely_within(days, facts.as_of))
+        m for m in measurements if m.name in facts.doubtful or not (m.when and m.when.surely_within(days, facts.as_of))
     )
