@@ -103,7 +103,7 @@ def examine(
     chosen, problem = list(patients), ""
     if not chosen:
         chosen, problem = _choose(nobody, base, how_many, access, connections)
-    queries = _queries(capabilities, local)
+    queries = _queries(capabilities, local, texts=tenant.text.mentions)
     templates = {tried.key: tried.query for tried in queries if tried.key != WIDE}
     census, unusable = Census(), Counter[str]()
     for patient_id in chosen:
@@ -166,10 +166,10 @@ def _patient_id(raw: msgspec.Raw) -> str | None:
     return resource.id if isinstance(resource, Patient) else None
 
 
-def _queries(capabilities: Capabilities, local: LocalCodes) -> tuple[Tried, ...]:
+def _queries(capabilities: Capabilities, local: LocalCodes, texts: bool) -> tuple[Tried, ...]:
     """Each query of the services once, with the services that ask it, and the doctor's own wider one."""
     asked: dict[tuple[str, str], list[str]] = {}
-    for service in for_site(local).values():
+    for service in for_site(local, texts).values():
         for key, query in service.prefetch.items():
             asked.setdefault((key, query), []).append(service.id)
     tried = [Tried(key, query, tuple(by), capabilities.lacks(query)) for (key, query), by in asked.items()]
@@ -214,6 +214,8 @@ def _content_gaps(census: Census) -> Iterable[str]:
         "drugs named only by a Medication that did not come": census.drugs_elsewhere,
     }
     yield from (f"{what}: {number}" for what, number in counts.items() if number)
+    if census.resources["Condition"] and not census.kept["Condition"]:
+        yield f"conditions: {census.resources['Condition']} read and none understood; are their codes local ones?"
 
 
 def cannot_be_used(examined: Examined) -> str:

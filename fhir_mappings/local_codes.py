@@ -59,11 +59,20 @@ def read(files: Mapping[str, bytes]) -> LocalCodes:
     theirs: dict[Code, tuple[tuple[str, str, str], ...]] = {}
     for name, content in files.items():
         for local, display, target, same in _entries(name, content):
+            _agree(name, local, ours.get(local, ()), target)
             if target not in ours.get(local, ()):
                 ours[local] = (*ours.get(local, ()), target)
             if same:
                 theirs[target] = (*theirs.get(target, ()), (*local, display))
     return LocalCodes(ours, theirs)
+
+
+def _agree(name: str, local: Code, known: tuple[Code, ...], target: Code) -> None:
+    """A local code may stand for several of ours only if these share a meaning: else one would be read for another."""
+    meant = codes.concepts(*target)
+    for other in known:
+        if other != target and not meant & codes.concepts(*other):
+            raise LocalCodesError(f"{name}: {local[0]}|{local[1]} is mapped to two things: {other[1]} and {target[1]}")
 
 
 def _entries(name: str, content: bytes) -> Iterator[tuple[Code, str, Code, bool]]:
@@ -82,9 +91,14 @@ def _entries(name: str, content: bytes) -> Iterator[tuple[Code, str, Code, bool]
 
 
 def _concept_map(name: str, resource: dict[str, Any]) -> Iterator[tuple[Code, str, Code, bool]]:
+    _in_force(name, resource)
     for number, group in enumerate(resource["group"]):
+        if "unmapped" in group:
+            raise LocalCodesError(f"{name}: group[{number}].unmapped: codes must be mapped one by one")
         for position, element in enumerate(group["element"]):
             place = f"{name}: group[{number}].element[{position}]"
+            _foreign(place, group["source"], element["code"])
+            _one_meaning(place, element)
             for target in element.get("target", ()):
                 equivalence = target["equivalence"]
                 if equivalence in ("unmatched", "disjoint"):
@@ -93,6 +107,28 @@ def _concept_map(name: str, resource: dict[str, Any]) -> Iterator[tuple[Code, st
                     raise LocalCodesError(f"{place}: equivalence {equivalence!r} is not safe to count as ours")
                 ours = _known(place, group["target"], target["code"])
                 yield (group["source"], element["code"]), element.get("display", ""), ours, equivalence in SAME
+
+
+def _in_force(name: str, resource: dict[str, Any]) -> None:
+    if resource.get("status") == "retired":
+        raise LocalCodesError(f"{name}: status: the map is retired")
+
+
+def _foreign(place: str, system: object, code: object) -> None:
+    """A local code is a text of its own; a code that we know already must not be given another meaning."""
+    if not all(isinstance(part, str) and part and part == part.strip() for part in (system, code)):
+        raise LocalCodesError(f"{place}: system and code must be texts without spaces around them")
+    if codes.concepts(str(system), str(code)):
+        raise LocalCodesError(f"{place}: {system}|{code} is one of our own codes and keeps its meaning")
+
+
+def _one_meaning(place: str, element: dict[str, Any]) -> None:
+    """Conditions that we cannot check, and "means nothing" beside a meaning, are refused rather than passed over."""
+    targets = element.get("target", ())
+    if any(target.get("dependsOn") or target.get("product") for target in targets):
+        raise LocalCodesError(f"{place}: a target that depends on something else cannot be used")
+    if len(targets) > 1 and any(target["equivalence"] in ("unmatched", "disjoint") for target in targets):
+        raise LocalCodesError(f"{place}: unmatched or disjoint beside another target")
 
 
 def _known(place: str, system: str, code: str) -> Code:
@@ -104,6 +140,9 @@ def _known(place: str, system: str, code: str) -> Code:
 
 def _value_set(name: str, resource: dict[str, Any]) -> Iterator[tuple[Code, str, Code, bool]]:
     """Local codes that belong to one of our value sets, which the resource names as its url."""
+    _in_force(name, resource)
+    if "exclude" in resource.get("compose", {}):
+        raise LocalCodesError(f"{name}: compose.exclude: list what belongs, one by one")
     url = str(resource["url"])
     concept = url.removeprefix(VALUE_SET).replace("-", "_")
     if not url.startswith(VALUE_SET) or concept not in codes.value_sets():
@@ -112,9 +151,10 @@ def _value_set(name: str, resource: dict[str, Any]) -> Iterator[tuple[Code, str,
         raise LocalCodesError(f"{name}: url: {concept} holds whole categories only; map to one of its codes")
     system, code, _ = codes.codings(concept)[0]
     for include in resource["compose"]["include"]:
-        if "filter" in include or "concept" not in include:
+        if "filter" in include or "valueSet" in include or "concept" not in include:
             raise LocalCodesError(f"{name}: compose.include: local codes must be listed one by one")
         for entry in include["concept"]:
+            _foreign(name, include["system"], entry["code"])
             yield (include["system"], entry["code"]), entry.get("display", ""), (system, code), False
 
 

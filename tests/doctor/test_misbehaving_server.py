@@ -84,6 +84,15 @@ def test_what_a_rule_could_never_know(doctor: Doctor, healthy: FhirServer) -> No
     assert rules["bone_agent_duplicate"]["could_never_know"] == []
 
 
+def test_problems_in_local_codes_alone_are_a_gap(doctor: Doctor, healthy: FhirServer) -> None:
+    problem = {"resourceType": "Condition", "id": "c1", "subject": {"reference": f"Patient/{PATIENT}"}}
+    local = {"coding": [{"system": "urn:here", "code": "SPMET", "display": "Spinal metastasis"}]}
+    healthy.answer("Condition", searchset(problem | {"code": local}))
+    said = doctor(healthy.url, "--patient", PATIENT)
+    assert said.code == 1
+    assert "conditions: 1 read and none understood; are their codes local ones?" in said.report["gaps"]
+
+
 def test_a_search_that_works_undeclared(doctor: Doctor, healthy: FhirServer) -> None:
     statement = capabilities()
     for one in statement["rest"][0]["resource"]:

@@ -31,6 +31,13 @@ def concept_map(source: str, target: str, *pairs: tuple[str, str], equivalence: 
     }
 
 
+def changed(resource: dict[str, Any], group: dict[str, Any] | None = None, **target: Any) -> dict[str, Any]:
+    """The same map with more in its group, or in its first target."""
+    resource["group"][0] |= group or {}
+    resource["group"][0]["element"][0]["target"][0] |= target
+    return resource
+
+
 def local(*resources: dict[str, Any]) -> LocalCodes:
     return local_codes.read({f"{n}.json": json.dumps(one).encode() for n, one in enumerate(resources)})
 
@@ -130,6 +137,38 @@ def test_a_code_that_cannot_be_searched_for_is_still_read() -> None:
         ),
         ({"resourceType": "Patient"}, "resourceType"),
         ([1], "not a FHIR resource"),
+        (concept_map(LAB, LNC, ("X", "2160-0"), ("X", "17861-6")), "mapped to two things"),
+        (concept_map(LNC, LNC, ("2160-0", "17861-6")), "keeps its meaning"),
+        (concept_map("", LNC, ("CREA", "2160-0")), "must be texts"),
+        (concept_map(LAB, LNC, ("CREA ", "2160-0")), "must be texts"),
+        ({**concept_map(LAB, LNC, ("CREA", "2160-0")), "status": "retired"}, "retired"),
+        (
+            changed(concept_map(LAB, LNC, ("CREA", "2160-0")), dependsOn=[{"property": "specimen", "value": "serum"}]),
+            "depends",
+        ),
+        (
+            changed(concept_map(LAB, LNC, ("CREA", "2160-0")), group={"unmapped": {"mode": "fixed", "code": "2160-0"}}),
+            "unmapped",
+        ),
+        (
+            {
+                "resourceType": "ValueSet",
+                "url": "urn:spine-cds:value-set:spinal-metastasis",
+                "compose": {
+                    "include": [{"system": PROBLEMS, "concept": [{"code": "S"}]}],
+                    "exclude": [{"system": PROBLEMS, "concept": [{"code": "S"}]}],
+                },
+            },
+            "exclude",
+        ),
+        (
+            {
+                "resourceType": "ValueSet",
+                "url": "urn:spine-cds:value-set:spinal-metastasis",
+                "compose": {"include": [{"system": PROBLEMS, "concept": [{"code": "S"}], "valueSet": ["urn:x"]}]},
+            },
+            "one by one",
+        ),
     ],
 )
 def test_a_map_that_cannot_be_relied_on_is_refused_by_name(resource: Any, named: str) -> None:
