@@ -86,22 +86,26 @@ def use_line(line: Line) -> None:
 
 
 class _Endable:
-    """What both kinds of connection add: a handle as soon as the socket is there, told to the thread's line."""
+    """What both kinds of connection add: a handle as soon as the socket is there, told to the thread's line.
+
+    Mixed in before urllib3's HTTP and HTTPS connections, which have these methods; the type checker sees this class
+    alone, and so cannot know what `super()` will be.
+    """
 
     _handle: Handle | None = None
 
     def _new_conn(self) -> socket.socket:
-        connected: socket.socket = super()._new_conn()  # type: ignore[misc]
+        connected: socket.socket = super()._new_conn()  # type: ignore[misc]  # urllib3's own
         self._handle = Handle(connected)
         self._tell()
         return connected
 
     def putrequest(self, *given: Any, **options: Any) -> None:
         self._tell()  # a connection that was kept open is used again
-        super().putrequest(*given, **options)  # type: ignore[misc]
+        super().putrequest(*given, **options)  # type: ignore[misc]  # urllib3's own
 
     def close(self) -> None:
-        super().close()  # type: ignore[misc]
+        super().close()  # type: ignore[misc]  # urllib3's own
         if self._handle is not None:
             self._handle.release()
             self._handle = None

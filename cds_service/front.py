@@ -88,6 +88,7 @@ class FrontDoor:
         def start(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> None:
             said[:] = [int(status.split(" ", 1)[0]), list(headers)]
 
+        # `start` returns no write(), which WSGI keeps for old applications; Flask never asks for it.
         pieces: Iterable[bytes] = self.app.wsgi_app(environ, start)  # type: ignore[arg-type]
         try:
             content = b"".join(pieces)

@@ -89,7 +89,8 @@ def _order(
     clock = [dates.clock(one.written) for one in group]
     zones = {moment.tzinfo is None for moment in clock if moment}
     told = None not in clock and len(zones) == 1
-    stamped = sorted(zip(clock, group, strict=True), key=lambda pair: pair[0], reverse=True) if told else []  # type: ignore[arg-type,return-value]
+    moments = [(moment, one) for moment, one in zip(clock, group, strict=True) if moment] if told else []
+    stamped = sorted(moments, key=lambda pair: pair[0], reverse=True)
     ties = (
         [[one for _, one in same] for _, same in groupby(stamped, key=lambda pair: pair[0])] if told else [list(group)]
     )
