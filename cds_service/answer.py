@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -11,26 +11,44 @@ from functools import partial
 from cds_service.errors import HookRequestError, NeededDataMissing
 from cds_service.hook_request import HookRequest
 from cds_service.services import CdsService
+from cds_service.store.overrides import Override
 from cds_service.tenants import CONTENT_TYPE_KEYS, Tenant
 from fhir_mappings import chart, proposed_orders, text_mentions
 from fhir_mappings.answers import Answer, Unavailable, understand
 from fhir_mappings.idea_search import IdeaSearch
 from fhir_mappings.local_codes import NONE, LocalCodes
-from hooks import cards
+from hooks import cards, refire, run
+from hooks.facts import Facts
 from hooks.outcomes import Decision
+from hooks.refire import State
+
+Resting = Callable[[Collection[State]], Mapping[State, Override]]
+
+
+def none_rest(_states: Collection[State]) -> Mapping[State, Override]:
+    """Where nothing is remembered: the command line, and a site that has switched refire control off."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The cards, every rule's decision (switched-off rules left out), and what of the prefetch was not to be had.
+    """The cards, every rule's decision (switched-off rules were not asked), and what of the prefetch was not to be had.
 
-    `shadow` names the rules whose decision stands here but on no card.
+    `shadow` and `silenced` name the rules whose decision stands here but on no card, the latter with the override.
+    `versions` are the versionIds of the resources behind the decisions, by reference, where the record gives them.
     """
 
     cards: list[dict[str, object]]
     decisions: tuple[Decision, ...]
+    facts: Facts
     shadow: tuple[str, ...]
+    silenced: Mapping[str, Override]
     unavailable: Mapping[str, str]
+    versions: Mapping[str, str]
+
+    def decision(self, rule: str) -> Decision:
+        """Of one rule by name. KeyError for a rule that was not asked."""
+        return {one.rule: one for one in self.decisions}[rule]
 
 
 def answer(
@@ -43,12 +61,38 @@ def answer(
     body: bytes,
     local: LocalCodes = NONE,
     search: IdeaSearch | None = None,
+    resting: Resting = none_rest,
 ) -> Answered:
     """Reads the chart, asks every rule, builds the cards. Raises NeededDataMissing without patient or conditions.
 
-    `body` seeds the cards' identifiers: the same body on the same day gives the same bytes. `local` says what the
-    site's own codes mean. `search` is there where the site has switched text on; it alone reads the texts of reports.
+    `body` seeds the cards' identifiers: the same body on the same day gives the same bytes, while nobody overrides.
+    `local` says what the site's own codes mean. `search` is there where the site has switched text on; it alone reads
+    the texts of reports. `resting` says which states a user has overridden for this patient.
     """
+    record = _chart(request, answers, local, search)
+    facts = service.facts(record, as_of)
+    if search is not None:
+        texts = text_mentions.read(answers, request.patient_id, request.fhir_server, as_of, search, local)
+        facts = replace(facts, mentions=texts.mentions, texts_unread=texts.unread)
+    decisions = run.decide((rule for rule in service.rules if tenant.mode(rule.KNOWLEDGE.rule) != "off"), facts)
+    live = [one for one in decisions if tenant.mode(one.rule) == "live"]
+    silenced = _silenced(live, resting)
+    to_fhir = partial(proposed_orders.to_fhir, patient_id=request.patient_id, local=local)
+    shown = [one for one in live if one.rule not in silenced]
+    return Answered(
+        cards=cards.build(shown, facts, to_fhir, client(tenant, public_base_url), hashlib.sha256(body).digest()),
+        decisions=decisions,
+        facts=facts,
+        shadow=tuple(one.rule for one in decisions if tenant.mode(one.rule) == "shadow"),
+        silenced=silenced,
+        unavailable={key: one.reason for key, one in answers.items() if isinstance(one, Unavailable)},
+        versions=record.versions(fact.source for one in decisions for fact in getattr(one.outcome, "because", ())),
+    )
+
+
+def _chart(
+    request: HookRequest, answers: Mapping[str, Answer], local: LocalCodes, search: IdeaSearch | None
+) -> chart.Chart:
     drafts = None if request.draft_orders is None else understand(request.draft_orders)
     if isinstance(drafts, Unavailable):
         raise HookRequestError("context.draftOrders", "context.draftOrders must be a Bundle that can be read.")
@@ -57,20 +101,14 @@ def answer(
     lacking = record.needed_but_missing()
     if lacking:
         raise NeededDataMissing(lacking)
-    facts = service.facts(record, as_of)
-    if search is not None:
-        texts = text_mentions.read(answers, request.patient_id, request.fhir_server, as_of, search, local)
-        facts = replace(facts, mentions=texts.mentions, texts_unread=texts.unread)
-    # All rules are asked together; what a switched-off one says goes no further than this line.
-    decisions = tuple(one for one in service.decide(facts) if tenant.mode(one.rule) != "off")
-    shown = [one for one in decisions if tenant.mode(one.rule) == "live"]
-    to_fhir = partial(proposed_orders.to_fhir, patient_id=request.patient_id, local=local)
-    return Answered(
-        cards=cards.build(shown, facts, to_fhir, client(tenant, public_base_url), hashlib.sha256(body).digest()),
-        decisions=decisions,
-        shadow=tuple(one.rule for one in decisions if tenant.mode(one.rule) == "shadow"),
-        unavailable={key: one.reason for key, one in answers.items() if isinstance(one, Unavailable)},
-    )
+    return record
+
+
+def _silenced(live: Collection[Decision], resting: Resting) -> dict[str, Override]:
+    """By rule: the override that keeps it away. Asked for only where something would be shown."""
+    states = refire.states(live)
+    found = resting(states.values()) if states else {}
+    return {rule: found[state] for rule, state in states.items() if state in found}
 
 
 def client(tenant: Tenant, public_base_url: str) -> cards.Client:

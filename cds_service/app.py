@@ -14,10 +14,10 @@ from flask import Flask, Response, g
 from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
-from cds_service import audit, config, examples, fhir_client, security, services, site_codes, site_texts
+from cds_service import audit, config, examples, fhir_client, memory, security, services, site_codes, site_texts
 from cds_service.answer import answer
 from cds_service.config import Settings
-from cds_service.errors import NotTrusted, Overloaded, ServiceError, operation_outcome
+from cds_service.errors import NotTrusted, Overloaded, ServiceError, StoreUnavailable, operation_outcome
 from cds_service.front import RETRY_SECONDS, FrontDoor
 from cds_service.hook_request import parse
 from cds_service.pages.reading import pages
@@ -38,6 +38,7 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
     local = site_codes.read(settings.tenant)
+    remembered = memory.remember(settings, local)
     app.extensions[EXTENSION] = Service(
         settings,
         knowledge.catalogue(),
@@ -46,6 +47,7 @@ def create_app(settings: Settings) -> Flask:
         local,
         services.for_site(local, settings.tenant.text.mentions),
         site_texts.read(settings.tenant),
+        remembered,
     )
     for urls in (hook_urls, status_urls, pages, fhir_urls):
         app.register_blueprint(urls)
@@ -103,7 +105,7 @@ def refused(error: ServiceError) -> Response:
         return response
     outcome = operation_outcome(error.code, error.diagnostics, error.expression)
     response = json_response(outcome, error.status, mimetype=FHIR_JSON)
-    if isinstance(error, Overloaded):
+    if isinstance(error, Overloaded | StoreUnavailable):
         response.headers["Retry-After"] = RETRY_SECONDS
     return response
 

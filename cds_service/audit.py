@@ -32,7 +32,10 @@ class AuditLine:
     outcomes: dict[str, str] = field(default_factory=dict)
     shadow: list[str] = field(default_factory=list)  # rules that spoke to this line only
     indicators: Iterable[str] | None = None  # of the cards; None when there was no answer
+    silenced: list[str] = field(default_factory=list)  # rules that a user overrode
     unavailable: dict[str, str] = field(default_factory=dict)
+    partial: dict[str, str] = field(default_factory=dict)  # kinds of data of which only a part came, and why
+    in_ledger: bool | None = None  # None: nothing was to be written
     fault: str = ""  # type and place of an exception of ours
 
     def answered(self, answer: Answered) -> None:
@@ -40,7 +43,9 @@ class AuditLine:
         self.outcomes = {one.rule: str(one.as_dict()["outcome"]) for one in answer.decisions}
         self.shadow = list(answer.shadow)
         self.indicators = [str(card["indicator"]) for card in answer.cards]
+        self.silenced = list(answer.silenced)
         self.unavailable = dict(answer.unavailable)
+        self.partial = {kind: answer.facts.why_incomplete.get(kind, "") for kind in answer.facts.incomplete}
 
     def write(self, status: int, milliseconds: float) -> None:
         """The one line. JSON escapes line breaks, so that nothing in it can begin a second line."""
@@ -56,7 +61,10 @@ class AuditLine:
             "milliseconds": round(milliseconds, 1),
             "rules": self.outcomes,
             "shadow": self.shadow,
+            "silenced": self.silenced,
             "unavailable": self.unavailable,
+            "partial": self.partial,
+            "ledger": "failed" if self.in_ledger is False else "",
             "fault": self.fault,
         }
         line = {key: value for key, value in said.items() if value not in ("", {}, [])}

@@ -21,6 +21,7 @@ from cds_service import (
     doctor_command,
     examples,
     fhir_client,
+    memory,
     printout,
     security,
     services,
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_argument("--port")
     serving.add_argument("--tenant", metavar="FILE")
     serving.add_argument("--workers", metavar="N")
+    serving.add_argument("--database", metavar="URL", help="sqlite:///FILE or postgresql://USER@HOST/NAME")
     serving.add_argument("--example", action="store_true", help="post the bundled example once ready, print its cards")
     serving.set_defaults(run=_serve)
 
@@ -105,13 +107,15 @@ def _serve(parsed: argparse.Namespace) -> None:
     """What is given on the command line wins over the environment."""
     from cds_service.server import serve  # the server is not needed by the other commands
 
-    options = {"HOST": parsed.host, "PORT": parsed.port, "TENANT": parsed.tenant, "WORKERS": parsed.workers}
+    given = ("host", "port", "tenant", "workers", "database")
+    options = {name.upper(): getattr(parsed, name) for name in given}
     environment = {f"{PREFIX}{name}": value for name, value in options.items() if value is not None}
     settings = config.from_environment({**os.environ, **environment})
-    site_codes.read(settings.tenant)
+    local = site_codes.read(settings.tenant)
     site_texts.check(settings.tenant)
     security.trust(settings.tenant)  # the key files are read here, so that a bad one stops start-up with one line
     knowledge.catalogue()
+    memory.remember(settings, local)  # migrates the database once, before the workers open it
     serve(settings, environment, example=parsed.example)
 
 

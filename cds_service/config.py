@@ -18,6 +18,9 @@ DEFAULTS: Mapping[str, str] = {
     "PUBLIC_BASE_URL": "",
     "MAX_BODY_BYTES": "20000000",
     "BODY_SECONDS": "10",
+    "DATABASE": "sqlite:///spine-cds.db",
+    "IDENTITY_KEY_FILE": "",
+    "RETENTION_DAYS": "400",
     "LOG_LEVEL": "info",
 }
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -34,6 +37,9 @@ class Settings:
     public_base_url: str  # without a slash at the end; what callers type, so that a token's audience can be compared
     max_body_bytes: int
     body_seconds: int
+    database: str  # an SQLAlchemy URL; may hold a password
+    identity_key_file: str  # empty: made beside an SQLite database
+    retention_days: int
     log_level: str
 
 
@@ -54,6 +60,9 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         public_base_url=_public_base_url(values["PUBLIC_BASE_URL"], tenant, host, port),
         max_body_bytes=_whole_number(values, "MAX_BODY_BYTES", 1_000, 1_000_000_000),
         body_seconds=_whole_number(values, "BODY_SECONDS", 1, 300),
+        database=values["DATABASE"],
+        identity_key_file=values["IDENTITY_KEY_FILE"],
+        retention_days=_whole_number(values, "RETENTION_DAYS", 1, 3650),
         log_level=_log_level(values["LOG_LEVEL"]),
     )
 

@@ -12,6 +12,7 @@
     +-- BodyTooLarge       413
     +-- WrongMediaType     415
     +-- Overloaded         503  too much is under way; says when to come again
+    +-- StoreUnavailable   503  what must be remembered, or looked up, could not be; says when to come again
 
 No message may hold a value from the request: bodies carry patient data, and whoever reads an error may be a log.
 """
@@ -124,6 +125,15 @@ class Overloaded(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("Too many calls are under way. Try again in a second.")
+
+
+class StoreUnavailable(ServiceError):
+    """The database does not answer, and without it this call cannot be answered truly."""
+
+    status, code = 503, "transient"
+
+    def __init__(self) -> None:
+        super().__init__("The store of this service does not answer. Try again in a second.")
 
 
 def operation_outcome(code: str, diagnostics: str, expression: tuple[str, ...] = ()) -> dict[str, object]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import msgspec
 from flask import Blueprint, Flask, Response, current_app, g, request
@@ -14,10 +15,11 @@ from cds_service import __version__, body, fhir_client, services
 from cds_service.answer import answer
 from cds_service.audit import AuditLine
 from cds_service.config import Settings
-from cds_service.errors import NeededDataMissing, UnknownService
+from cds_service.errors import NeededDataMissing, StoreUnavailable, UnknownService
 from cds_service.fhir_client import Connections, FhirAccess
 from cds_service.front import ARRIVED
 from cds_service.hook_request import parse
+from cds_service.memory import Memory
 from cds_service.security import Trust
 from cds_service.services import CdsService
 from cds_service.tenants import Tenant
@@ -41,6 +43,7 @@ class Service:
     local: LocalCodes  # what the site's own codes mean
     services: Mapping[str, CdsService]
     search: IdeaSearch | None  # of uncoded text, where the site has switched it on
+    memory: Memory
 
 
 def running(app: Flask) -> Service:
@@ -87,7 +90,7 @@ def discovery() -> Response:
 @hook_urls.post("/cds-services/<service_id>")
 def call(service_id: str) -> Response:
     """One hook call, answered with cards."""
-    _check_caller()
+    caller = _check_caller()
     service = here().services.get(service_id)
     if service is None:
         raise UnknownService
@@ -100,6 +103,8 @@ def call(service_id: str) -> Response:
     answers = fhir_client.complete(
         hook_request, service.prefetch, access, here().connections, request.environ.get(ARRIVED)
     )
+    memory = here().memory
+    patient = memory.patient(hook_request, caller)
     try:
         answered = answer(
             service,
@@ -111,17 +116,21 @@ def call(service_id: str) -> Response:
             raw,
             here().local,
             here().search,
+            partial(memory.resting, patient),
         )
     except NeededDataMissing as error:
         g.audit.unavailable = dict(error.lacking)
         raise
     g.audit.answered(answered)
+    took = (time.perf_counter() - g.began) * 1000
+    g.audit.in_ledger = memory.keep(answered, hook_request, caller, patient, service.id, took)
     return json_response({"cards": answered.cards})
 
 
-def _check_caller() -> None:
+def _check_caller() -> str:
+    """The issuer that vouches for the caller; empty in a sandbox without issuers. Raises NotTrusted."""
     endpoint = here().settings.public_base_url + request.path
-    here().trust.verify(request.headers.get("Authorization"), endpoint, time.time())
+    return here().trust.verify(request.headers.get("Authorization"), endpoint, time.time())
 
 
 @status_urls.get("/health/live")
@@ -132,7 +141,9 @@ def live() -> Response:
 
 @status_urls.get("/health/ready")
 def ready() -> Response:
-    """Knowledge and keys were read before the first call could arrive, so an answer at all means ready."""
+    """Knowledge and keys were read before the first call could arrive; the store is asked each time."""
+    if not here().memory.store.answers():
+        raise StoreUnavailable
     return json_response({"status": "ready", "rules": len(here().rules)})
 
 

@@ -14,7 +14,6 @@ from fhir_mappings.local_codes import LocalCodes
 from fhir_mappings.prefetch import templates
 from hooks import order_select, patient_view
 from hooks.facts import Facts
-from hooks.outcomes import Decision
 from hooks.run import Rule
 
 # Discovery's `version` is the CDS Hooks version that a service implements, as a semantic version (the 3.0 drafts that
@@ -30,7 +29,7 @@ NEEDS = (
 
 @dataclass(frozen=True, slots=True)
 class CdsService:
-    """One CDS service: what discovery says of it, the functions that read a chart and decide about it, whom it asks."""
+    """One CDS service: what discovery says of it, how a chart is read, which rules are asked, who may call."""
 
     id: str
     hook: str
@@ -40,7 +39,6 @@ class CdsService:
     user_types: tuple[str, ...]
     prefetch: Mapping[str, str]
     facts: Callable[[Chart, date], Facts]
-    decide: Callable[[Facts], tuple[Decision, ...]]
     rules: tuple[Rule, ...]
     takes_orders: bool = False  # the context brings draft orders
     takes_selections: bool = False  # and says which of them the user has selected
@@ -59,7 +57,6 @@ SERVICES: tuple[CdsService, ...] = (
         user_types=(*CLINICIANS, "Patient", "RelatedPerson"),
         prefetch=patient_mapping.PREFETCH,
         facts=patient_mapping.facts,
-        decide=patient_view.decide,
         rules=patient_view.RULES,
     ),
     CdsService(
@@ -74,7 +71,6 @@ SERVICES: tuple[CdsService, ...] = (
         user_types=CLINICIANS,
         prefetch=order_mapping.PREFETCH,
         facts=order_mapping.facts,
-        decide=order_select.decide,
         rules=order_select.RULES,
         takes_orders=True,
         takes_selections=True,
@@ -88,7 +84,6 @@ SERVICES: tuple[CdsService, ...] = (
         user_types=CLINICIANS,
         prefetch=order_mapping.PREFETCH,
         facts=order_mapping.facts,
-        decide=order_select.decide,
         rules=order_select.RULES,
         takes_orders=True,
     ),

@@ -120,6 +120,12 @@ class Texts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mentions: bool = False
 
 
+class Refire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[refire]: whether a card that a user overrode stays away while its facts are the same; see hooks/refire.toml."""
+
+    enabled: bool = True
+
+
 class Cors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[cors]: the browser origins that may call."""
 
@@ -139,6 +145,7 @@ class Tenant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     codes: Codes = msgspec.field(default_factory=Codes)
     text: Texts = msgspec.field(default_factory=Texts)
     cors: Cors = msgspec.field(default_factory=Cors)
+    refire: Refire = msgspec.field(default_factory=Refire)
     folder: str = ""  # where the file lies, for the key files that it names; never read from the file itself
 
     @property

@@ -74,6 +74,12 @@ class Chart:
             missing.insert(0, ("patient", "the resource sent is not this patient's"))
         return tuple(missing)
 
+    def versions(self, references: Iterable[str]) -> dict[str, str]:
+        """The versionId of those of these resources that have one."""
+        found = ((name, self.kept.get(name) or self.drafts.get(name)) for name in references)
+        metas = ((name, one.resource.meta) for name, one in found if one is not None)
+        return {name: meta.versionId for name, meta in metas if meta is not None and meta.versionId}
+
     def of(self, kind: type[R]) -> tuple[Kept[R], ...]:
         """Everything kept of one resource type, newest first, undated last; equal dates by reference."""
         found = [kept for kept in self.kept.values() if isinstance(kept.resource, kind)]

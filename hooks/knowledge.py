@@ -24,6 +24,7 @@ KEYS = {
     "implements",
     "group",
     "after_emergency",
+    "never_silenced",
     "guideline",
     "strength",
     "certainty",
@@ -34,7 +35,7 @@ KEYS = {
     "card",
     "review",
 }
-OPTIONAL_KEYS = {"thresholds", "group", "after_emergency"}
+OPTIONAL_KEYS = {"thresholds", "group", "after_emergency", "never_silenced"}
 CARD_KEYS = {"indicator", "summary", "do", "why", "why_not"}
 REVIEW_KEYS = {"authored_by", "checked_by", "reviewed", "next_review"}
 STATUSES = ("draft", "active", "retired")
@@ -78,7 +79,8 @@ class Source:
 class Knowledge:
     """All that a committee signs for one rule.
 
-    `after_emergency`: its card waits while a card on cord compression is critical.
+    `after_emergency`: its card waits while a card on cord compression is critical. `never_silenced`: it speaks of an
+    emergency or a contraindication, so that no override keeps it away.
     """
 
     rule: str
@@ -89,6 +91,7 @@ class Knowledge:
     implements: tuple[str, ...]
     group: str
     after_emergency: bool
+    never_silenced: bool
     guideline: Source
     strength: str
     certainty: str
@@ -142,8 +145,9 @@ def read(name: str, data: Mapping[str, Any]) -> Knowledge:
     thresholds = read_thresholds(name, data, by_id)
     if data["guideline"] not in by_id:
         raise KnowledgeError(f"{name}.toml: guideline names no [[source]]")
-    if not isinstance(data.get("after_emergency", False), bool):
-        raise KnowledgeError(f"{name}.toml: after_emergency must be true or false")
+    for key in ("after_emergency", "never_silenced"):
+        if not isinstance(data.get(key, False), bool):
+            raise KnowledgeError(f"{name}.toml: {key} must be true or false")
     if data["status"] not in STATUSES:
         raise KnowledgeError(f"{name}.toml: status must be one of {STATUSES}")
     return Knowledge(
@@ -155,6 +159,7 @@ def read(name: str, data: Mapping[str, Any]) -> Knowledge:
         implements=tuple(data["implements"]),
         group=data.get("group", ""),
         after_emergency=data.get("after_emergency", False),
+        never_silenced=data.get("never_silenced", False),
         guideline=by_id[data["guideline"]],
         strength=data["strength"],
         certainty=data["certainty"],

@@ -70,10 +70,16 @@ def serving(folder: Path, *options: str, **variables: str) -> Iterator[RunningSe
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
     out, err = folder / "stdout.txt", folder / "stderr.txt"
+    store = {"SPINE_CDS_DATABASE": f"sqlite:///{folder / 'store.db'}"}
     command = [sys.executable, "-m", "cds_service.cli", "serve", "--port", str(port), *options]
     with out.open("wb") as stdout, err.open("wb") as stderr:
         process = subprocess.Popen(
-            command, cwd=ROOT, stdout=stdout, stderr=stderr, env={**os.environ, **variables}, start_new_session=True
+            command,
+            cwd=ROOT,
+            stdout=stdout,
+            stderr=stderr,
+            env={**os.environ, **store, **variables},
+            start_new_session=True,
         )
         server = RunningServer(f"http://127.0.0.1:{port}", process, out, err)
         try:

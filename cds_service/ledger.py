@@ -1,0 +1,145 @@
+"""What the ledger keeps of one answered call: each rule's outcome with the facts behind it, as ids, versions, dates."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from cds_service import __version__
+from cds_service.answer import Answered
+from cds_service.hook_request import HookRequest
+from cds_service.store.calls import Call, Speech
+from fhir_mappings import codes
+from fhir_mappings.local_codes import LocalCodes
+from hooks import refire
+from hooks.cards import RULES_EXTENSION
+from hooks.facts import Fact
+from hooks.knowledge import Knowledge
+from hooks.outcomes import CannotTell, Decision, Recommend
+
+SHOWN, ASKED, CUT, SILENCED, SHADOW = "shown", "asked", "cut", "silenced", "shadow"
+# What became of a rule that had something to say. "asked" stands on the closing card, "cut" is only named there.
+FATES: Mapping[str, str] = {
+    SHOWN: "shown on a card",
+    ASKED: "asked for data on the closing card",
+    CUT: "not shown for lack of room, or until after the emergency; named on the closing card",
+    SILENCED: "not shown: a user overrode it, and the facts are the same",
+    SHADOW: "not shown: in shadow mode at this site",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A call and what its rules said, ready to be written."""
+
+    call: Call
+    speeches: tuple[Speech, ...]
+
+
+def entry(
+    answered: Answered,
+    request: HookRequest,
+    tenant: str,
+    caller: str,
+    patient: str,
+    versions: str,
+    service: str,
+    at: int,
+    milliseconds: float,
+) -> Entry:
+    """`patient` is the keyed hash, `versions` the digest of the knowledge, `at` in milliseconds since 1970."""
+    fates = _fates(answered)
+    call = Call(
+        id=str(uuid.uuid4()),
+        tenant=tenant,
+        caller=caller,
+        service=service,
+        hook_instance=request.hook_instance,
+        patient=patient,
+        answered_at=at,
+        as_of=answered.facts.as_of.isoformat(),
+        milliseconds=round(milliseconds, 1),
+        knowledge=versions,
+        document=msgspec.json.encode(_document(answered)).decode(),
+    )
+    return Entry(call, tuple(_speech(one, *fates[one.rule]) for one in answered.decisions if one.rule in fates))
+
+
+def _fates(answered: Answered) -> dict[str, tuple[str, str]]:
+    """By rule: its fate, and the uuid of the card that it stands on."""
+    fates = {rule: (SHADOW, "") for rule in answered.shadow if _spoke(answered.decision(rule))}
+    fates |= dict.fromkeys(answered.silenced, (SILENCED, ""))
+    for card in answered.cards:
+        for said in card.get("extension", {}).get(RULES_EXTENSION, ()):  # type: ignore[attr-defined] # a card is JSON
+            outcome = answered.decision(said["rule"]).outcome
+            fate = CUT if said.get("cut") else SHOWN if isinstance(outcome, Recommend) else ASKED
+            fates[said["rule"]] = (fate, str(card["uuid"]))
+    return fates
+
+
+def _spoke(decision: Decision) -> bool:
+    outcome = decision.outcome
+    return isinstance(outcome, Recommend) or (isinstance(outcome, CannotTell) and outcome.ask)
+
+
+def _speech(decision: Decision, fate: str, card: str) -> Speech:
+    outcome, state = decision.outcome, refire.state(decision)
+    indicator = outcome.says.indicator if isinstance(outcome, Recommend) else ""
+    return Speech(decision.rule, decision.version, indicator, fate, card, state.fingerprint if state else "")
+
+
+def _document(answered: Answered) -> dict[str, object]:
+    facts = answered.facts
+    kept: dict[str, object] = {
+        "rules": [_rule(one, answered) for one in answered.decisions],
+        "unavailable": dict(answered.unavailable),
+        "incomplete": {kind: facts.why_incomplete.get(kind, "") for kind in facts.incomplete},
+        "unreadable": len(facts.unreadable),
+        "silenced": {
+            rule: {"reason": one.reason, "until": moment(one.until), "feedback": one.feedback}
+            for rule, one in answered.silenced.items()
+        },
+    }
+    return {key: value for key, value in kept.items() if value}
+
+
+def _rule(decision: Decision, answered: Answered) -> dict[str, object]:
+    said = decision.as_dict()
+    said["because"] = [_used(fact, answered.versions) for fact in getattr(decision.outcome, "because", ())]
+    return {key: value for key, value in said.items() if value not in (None, [], "")}
+
+
+def _used(fact: Fact, versions: Mapping[str, str]) -> dict[str, str]:
+    """A fact as the id, version and date of its resource: no value, no text."""
+    when = getattr(fact, "when", None)
+    used = {"reference": fact.source, "version": versions.get(fact.source, ""), "date": when.text if when else ""}
+    return {key: value for key, value in used.items() if value}
+
+
+def knowledge_document(rules: Iterable[Knowledge], local: LocalCodes) -> tuple[str, str]:
+    """(digest, JSON text) of the versions that answers rest on: software, rules, value sets, the site's own codes."""
+    document = {
+        "software": __version__,
+        "rules": {one.rule: one.version for one in rules},
+        "refire": refire.rests().version,
+        "valueSets": {name: str(one["version"]) for name, one in codes.value_sets().items()},
+        "codes": digest(msgspec.json.encode(dict(codes.value_sets()))),
+        "localCodes": digest(repr(local).encode()),
+    }
+    text = msgspec.json.encode(document, order="deterministic")
+    return digest(text), text.decode()
+
+
+def digest(content: bytes) -> str:
+    """32 hexadecimal digits."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def moment(milliseconds: int) -> str:
+    """A time of the store, as an instant in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,94 @@
+"""Writes answered calls and finds them again by a card's uuid or the call's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from cds_service.store.database import Store
+from cds_service.store.schema import call, knowledge, speech
+
+_insert_call, _insert_speech = insert(call), insert(speech)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A row of `call`."""
+
+    id: str
+    tenant: str
+    caller: str
+    service: str
+    hook_instance: str
+    patient: str
+    answered_at: int
+    as_of: str
+    milliseconds: float
+    knowledge: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A row of `speech`, without the call that it belongs to."""
+
+    rule: str
+    version: str
+    indicator: str
+    fate: str
+    card: str
+    state: str
+
+
+def write(store: Store, one: Call, speeches: Sequence[Speech]) -> None:
+    """The call and what its rules said, together or not at all. Raises StoreUnavailable."""
+    with store.writing() as connection:
+        connection.execute(_insert_call, asdict(one))
+        if speeches:
+            connection.execute(_insert_speech, [{"call": one.id, **asdict(said)} for said in speeches])
+
+
+def write_knowledge(store: Store, digest: str, document: str) -> None:
+    """The versions behind a digest, once. Raises StoreUnavailable."""
+    dialect = sqlite if store.is_sqlite else postgresql
+    statement = dialect.insert(knowledge).on_conflict_do_nothing()
+    with store.writing() as connection:
+        connection.execute(statement, {"digest": digest, "document": document})
+
+
+def of_card(connection: Connection, tenant: str, card: str) -> Row[tuple[object, ...]] | None:
+    """The newest call that answered with this card: the same body, sent again, gives the same uuid."""
+    query = (
+        select(call)
+        .join(speech, speech.c.call == call.c.id)
+        .where(speech.c.card == card, call.c.tenant == tenant)
+        .order_by(call.c.answered_at.desc())
+        .limit(1)
+    )
+    return connection.execute(query).first()
+
+
+def of_hook_instance(connection: Connection, tenant: str, hook_instance: str) -> Row[tuple[object, ...]] | None:
+    """The newest call with this hookInstance."""
+    query = (
+        select(call)
+        .where(call.c.hook_instance == hook_instance, call.c.tenant == tenant)
+        .order_by(call.c.answered_at.desc())
+        .limit(1)
+    )
+    return connection.execute(query).first()
+
+
+def speeches(connection: Connection, call_id: str) -> list[Speech]:
+    """What the rules said in one call, in the order of their names."""
+    query = select(speech).where(speech.c.call == call_id).order_by(speech.c.rule)
+    rows: Sequence[Mapping[str, str]] = connection.execute(query).mappings().all()  # type: ignore[assignment] # a RowMapping is one
+    return [Speech(**{key: value for key, value in row.items() if key != "call"}) for row in rows]
+
+
+def knowledge_of(connection: Connection, digest: str) -> str:
+    """The versions that a call rested on, as JSON; an empty object when they are not there."""
+    return str(connection.execute(select(knowledge.c.document).where(knowledge.c.digest == digest)).scalar() or "{}")

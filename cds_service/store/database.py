@@ -1,0 +1,162 @@
+"""Opens the database that a URL names, brings its tables up to date, and hands out connections with bounded waits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, select, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from cds_service.errors import StoreUnavailable
+from cds_service.store import schema
+from cds_service.tenants import SettingsError
+
+DIALECTS = ("sqlite", "postgresql")
+KEY = "SPINE_CDS_DATABASE"
+WAIT_SECONDS = 2  # for a connection, or for another writer
+STATEMENT_SECONDS = 3
+MIGRATION_LOCK = 0x5350494E  # "SPIN": replicas that start together migrate one after the other
+READS = "spine_cds_reads"
+log = logging.getLogger("cds_service.store")
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One database. Every error in it becomes StoreUnavailable, so that no caller sees SQL or its values."""
+
+    engine: Engine
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one moment of the database."""
+        with _guarded(), self.engine.connect() as plain:
+            connection = plain.execution_options(**{READS: True})
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction: all of it is there when the block ends, or none of it."""
+        with _guarded(), self.engine.begin() as connection:
+            yield connection
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    def answers(self) -> bool:
+        """Can it be read, and are the tables the ones that this software knows?"""
+        try:
+            with self.reading() as connection:
+                return _revision(connection) == schema.REVISION
+        except StoreUnavailable:
+            return False
+
+
+@contextmanager
+def _guarded() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None)
+        log.error("the store failed: %s (%s)", type(error).__name__, type(cause).__name__)
+        raise StoreUnavailable from error
+
+
+def open_store(url: str) -> Store:
+    """The store at an SQLAlchemy URL, its tables made or migrated. Raises SettingsError naming the setting."""
+    store = Store(_engine(_address(url)))
+    try:
+        _migrate(store.engine)
+    except SQLAlchemyError as error:
+        cause = type(getattr(error, "orig", None) or error).__name__
+        raise SettingsError(f"{KEY}: the database cannot be opened ({cause})") from error
+    return store
+
+
+def _address(url: str) -> URL:
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise SettingsError(f"{KEY}: is no database URL; sqlite:///FILE or postgresql://USER@HOST/NAME") from error
+    dialect = address.get_backend_name()
+    if dialect not in DIALECTS:
+        raise SettingsError(f"{KEY}: must begin with sqlite:/// or postgresql://")
+    if dialect == "sqlite" and address.database in (None, "", ":memory:"):
+        raise SettingsError(f"{KEY}: names no file; a database in memory would be another one in each process")
+    return address.set(drivername="postgresql+psycopg") if dialect == "postgresql" else address
+
+
+def sqlite_file(url: str) -> str:
+    """The file of an SQLite URL; empty for another database. Raises SettingsError."""
+    address = _address(url)
+    return (address.database or "") if address.get_backend_name() == "sqlite" else ""
+
+
+def _engine(address: URL) -> Engine:
+    if address.get_backend_name() == "sqlite":
+        engine = create_engine(address, connect_args={"timeout": WAIT_SECONDS}, hide_parameters=True)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    waits = f"-c statement_timeout={STATEMENT_SECONDS * 1000} -c lock_timeout={WAIT_SECONDS * 1000}"
+    try:
+        return create_engine(
+            address,
+            connect_args={"connect_timeout": WAIT_SECONDS, "options": waits},
+            pool_pre_ping=True,  # a connection that the database closed meanwhile is replaced
+            pool_timeout=WAIT_SECONDS,
+            hide_parameters=True,
+        )
+    except ImportError as error:
+        raise SettingsError(f"{KEY}: PostgreSQL needs the extra: pip install 'spine-cds[postgresql]'") from error
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    """A commit survives the end of our process (WAL); readers and the writer do not wait for each other."""
+    connection.isolation_level = None  # we begin transactions ourselves, see below
+    cursor = connection.cursor()
+    for setting in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {setting}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Writers queue at the start: two that first read and then write would fail instead of waiting."""
+    reads = connection.get_execution_options().get(READS)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(select(text("version_num")).select_from(text("alembic_version"))).scalar()
+    return found
+
+
+def _migrate(engine: Engine) -> None:
+    """Whoever starts first migrates; the others wait, and find it done."""
+    with engine.connect() as connection:
+        if _revision(connection) == schema.REVISION:
+            return
+    from alembic import command  # a third of a second, which a start with nothing to do can spare
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL lock_timeout = '60s'"))
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATION_LOCK})
+        configuration = Config()
+        configuration.set_main_option("script_location", str(resources.files("cds_service.store") / "migrations"))
+        configuration.attributes["connection"] = connection
+        try:
+            command.upgrade(configuration, "head")
+        except CommandError as error:
+            raise SettingsError(f"{KEY}: the database was made by a newer version of this software") from error

@@ -1,0 +1,56 @@
+"""Which rules rest for a patient, in which state, until when."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from cds_service.store.database import Store
+from cds_service.store.schema import override
+from hooks.refire import State
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A row of `override`; times in milliseconds since 1970."""
+
+    tenant: str
+    patient: str
+    rule: str
+    state: str
+    reason: str
+    since: int
+    until: int
+    feedback: str
+
+
+def resting(store: Store, tenant: str, patient: str, states: Collection[State], now: int) -> dict[State, Override]:
+    """Those of `states` that a user overrode for this patient and whose rest has not ended. Raises StoreUnavailable."""
+    if not states:
+        return {}
+    query = select(override).where(
+        override.c.tenant == tenant,
+        override.c.patient == patient,
+        override.c.since <= now,
+        override.c.until > now,
+    )
+    with store.reading() as connection:
+        found = [Override(**row) for row in connection.execute(query).mappings()]
+    by_state = {State(one.rule, one.state): one for one in found}
+    return {state: by_state[state] for state in states if state in by_state}
+
+
+def write(connection: Connection, overrides: Iterable[Override], is_sqlite: bool) -> None:
+    """A later override of the same state takes the place of the earlier one, with its own reason and end."""
+    dialect = sqlite if is_sqlite else postgresql
+    statement = dialect.insert(override)
+    keys = [column.name for column in override.primary_key]
+    fresh = {name: statement.excluded[name] for name in ("reason", "since", "until", "feedback")}
+    statement = statement.on_conflict_do_update(
+        index_elements=keys, set_=fresh, where=override.c.since <= statement.excluded.since
+    )
+    for one in overrides:
+        connection.execute(statement, asdict(one))
