@@ -14,7 +14,7 @@ import jwt
 from cds_service.errors import NotTrusted
 from cds_service.fetched_keys import WAITING, FetchedKeys
 from cds_service.issuer_keys import FileKeys, KeySource
-from cds_service.seen_tokens import SeenTokens, SharedTokens, TokenMemory
+from cds_service.seen_tokens import SeenHereFirst, SeenTokens, TokenMemory
 from cds_service.tenants import Issuer, Tenant
 
 ENDPOINT = "endpoint"  # in `audience`: the exact URL called
@@ -60,19 +60,22 @@ class Trust:
         for issuer in self.issuers.values():
             issuer.keys.start()
 
-    def verify(self, authorization: str | None, endpoint: str, now: float) -> None:
-        """Passes for a good token in the Authorization header. Raises NotTrusted, whatever was wrong.
+    def verify(self, authorization: str | None, endpoint: str, now: float) -> str:
+        """The issuer of a good token in the Authorization header. Raises NotTrusted, whatever was wrong.
+
+        Empty where no issuers are configured: every caller is let in.
 
         `endpoint` is the URL called as callers write it. What the memory of seen tokens raises goes through.
         """
         if not self.issuers:
-            return
+            return ""
         try:
             token = self._checked(authorization or "", endpoint)
         except (jwt.PyJWTError, ValueError) as error:
             raise NotTrusted(type(error).__name__) from error
         if not self.seen.accept_once(token.iss, token.jti, token.expires, now):
             raise NotTrusted("jti")
+        return token.iss
 
     def _checked(self, authorization: str, endpoint: str) -> TokenId:
         """Cheap checks first. What is read before the signature is checked only chooses among what we hold."""
@@ -137,19 +140,19 @@ def _text(said: Mapping[str, Any], name: str) -> str:
 
 def _time(claims: Mapping[str, Any], name: str) -> float:
     value = claims.get(name)
-    if type(value) not in (int, float) or not 0 < value < FAR:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < FAR:
         raise NotTrusted(name)
     return float(value)
 
 
 def trust(tenant: Tenant, seen: TokenMemory | None = None) -> Trust:
-    """The tenant's issuers. Reads key files, and raises SettingsError naming the key of the tenant file; fetches nothing.
+    """The tenant's issuers. Fetches nothing yet. Raises SettingsError naming the key file that cannot be used.
 
     `seen` is a memory of tokens that other processes share; without it, each process has its own.
     """
     waiting = threading.BoundedSemaphore(WAITING)
     issuers = [_trusted(issuer, tenant, position, waiting) for position, issuer in enumerate(tenant.issuer)]
-    memory = SeenTokens() if seen is None else SharedTokens(seen)
+    memory = SeenTokens() if seen is None else SeenHereFirst(seen)
     return Trust({issuer.iss: issuer for issuer in issuers}, memory)
 
 

@@ -16,6 +16,7 @@ import msgspec
 from hooks import knowledge
 
 URL_LETTERS = re.compile(r"[A-Za-z0-9._~:/\[\]!$&'()*+,;=%-]*")  # RFC 3986 without ?, # and @
+ORIGIN_LETTERS = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[1-9][0-9]*)?")
 LOOPBACK = "loopback"  # in allowed_servers and allowed_origins: any on this machine; a sandbox only
 ASYMMETRIC = ("ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA")
 # What each EHR can do with a card. "standard" is what CDS Hooks 2.0.1 promises.
@@ -32,7 +33,8 @@ CONTENT_TYPE_KEYS = {"epic": "com.epic.cdshooks.card.detail.content-type"}  # sa
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
-Seconds = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
+Life = Annotated[int, msgspec.Meta(ge=1, le=86_400)]  # seconds; the longest that is known of a client is a day
+Skew = Annotated[int, msgspec.Meta(ge=0, le=300)]  # seconds
 RuleMode = Literal["live", "shadow", "off"]
 Words = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^(?=.*\S)[^\x00-\x1f\x7f]+\Z")]  # one line, not blank
 SignOffState = Literal["valid", "expired", "not yet valid"]
@@ -47,20 +49,23 @@ class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Name
     public_base_url: str = ""
-    max_token_seconds: Seconds = 3600
-    clock_skew_seconds: Seconds = 60
+    max_token_seconds: Life = 3600
+    clock_skew_seconds: Skew = 60
 
 
 class Issuer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[[issuer]]: one EHR whose tokens are trusted, with the keys that were agreed with it."""
+    """[[issuer]]: one EHR whose tokens are trusted, with the keys that were agreed with it and what tokens must say."""
 
     iss: Text
     algorithms: Annotated[list[str], msgspec.Meta(min_length=1)]
     jwks_file: str = ""
     jwks_url: str = ""
+    jku: list[Text] = []
     audience: Annotated[list[Text], msgspec.Meta(min_length=1)] = msgspec.field(default_factory=lambda: ["endpoint"])
-    max_token_seconds: Seconds | None = None
-    clock_skew_seconds: Seconds | None = None
+    subjects: list[Text] = []
+    tenants: list[Text] = []
+    max_token_seconds: Life | None = None
+    clock_skew_seconds: Skew | None = None
 
 
 class Fhir(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -201,7 +206,7 @@ def _check(tenant: Tenant) -> None:
         web_address(tenant.tenant.public_base_url, "tenant.public_base_url", http_allowed=tenant.is_sandbox)
     names = [issuer.iss for issuer in tenant.issuer]
     for position, issuer in enumerate(tenant.issuer):
-        _check_issuer(issuer, f"issuer[{position}]")
+        _check_issuer(issuer, f"issuer[{position}]", tenant.is_sandbox)
         if names.count(issuer.iss) > 1:
             raise SettingsError(f"issuer[{position}].iss: is given twice")
     for position, address in enumerate(tenant.fhir.allowed_servers):
@@ -228,11 +233,13 @@ def _check_sign_off(signature: SignOff, key: str) -> None:
         raise SettingsError(f"{key}.valid_until: lies before the date of the signature")
 
 
-def _check_issuer(issuer: Issuer, key: str) -> None:
+def _check_issuer(issuer: Issuer, key: str, sandbox: bool) -> None:
+    if issuer.jwks_file and issuer.jwks_url:
+        raise SettingsError(f"{key}.jwks_url: give either jwks_file or jwks_url")
     if issuer.jwks_url:
-        raise SettingsError(f"{key}.jwks_url: fetching keys is not supported yet; give jwks_file")
-    if not issuer.jwks_file:
-        raise SettingsError(f"{key}.jwks_file: is needed")
+        web_address(issuer.jwks_url, f"{key}.jwks_url", http_allowed=sandbox)
+    elif not issuer.jwks_file:
+        raise SettingsError(f"{key}.jwks_file: is needed, or jwks_url")
     for algorithm in issuer.algorithms:
         if algorithm not in ASYMMETRIC:
             raise SettingsError(f"{key}.algorithms: only {', '.join(ASYMMETRIC)} may be used")
@@ -247,8 +254,13 @@ def _check_server(address: str, key: str, sandbox: bool) -> None:
 def _check_origin(origin: str, key: str, sandbox: bool) -> None:
     if origin == LOOPBACK and sandbox:
         return
-    if urlsplit(web_address(origin, key, http_allowed=sandbox)).path:
-        raise SettingsError(f"{key}: an origin has no path")
+    web_address(origin, key, http_allowed=sandbox)
+    parts = urlsplit(origin)
+    if parts.path:
+        raise SettingsError(f"{key}: an origin has no path, not even a slash")
+    standard = {"https": 443, "http": 80}[parts.scheme]
+    if not ORIGIN_LETTERS.fullmatch(origin) or parts.port == standard:
+        raise SettingsError(f"{key}: must be written as browsers send it: small letters, no standard port, no wildcard")
 
 
 def web_address(address: str, key: str, http_allowed: bool) -> str:
