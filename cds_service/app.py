@@ -11,11 +11,11 @@ from datetime import date
 from pathlib import PurePath
 
 from flask import Flask, Response, g
-from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
 from cds_service import audit, config, examples, fhir_client, memory, security, services, site_codes, site_texts
 from cds_service.answer import answer
+from cds_service.browsers import allow_browsers
 from cds_service.config import Settings
 from cds_service.errors import NotTrusted, Overloaded, ServiceError, StoreUnavailable, operation_outcome
 from cds_service.front import RETRY_SECONDS, FrontDoor
@@ -23,10 +23,9 @@ from cds_service.hook_request import parse
 from cds_service.pages.reading import pages
 from cds_service.publication import FHIR_JSON, fhir_urls
 from cds_service.routes import EXTENSION, Service, hook_urls, json_response, status_urls
-from cds_service.tenants import LOOPBACK, Tenant
+from cds_service.store.tokens import SharedTokens
 from hooks import knowledge
 
-LOOPBACK_ORIGIN = r"^https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?$"
 HTTP_CODES = {404: "not-found", 405: "not-supported", 413: "too-long", 415: "not-supported"}
 log = logging.getLogger("cds_service")
 
@@ -39,10 +38,12 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.strict_slashes = False
     local = site_codes.read(settings.tenant)
     remembered = memory.remember(settings, local)
+    trusted = security.trust(settings.tenant, SharedTokens(remembered.store))
+    trusted.start()
     app.extensions[EXTENSION] = Service(
         settings,
         knowledge.catalogue(),
-        security.trust(settings.tenant),
+        trusted,
         fhir_client.connect(),
         local,
         services.for_site(local, settings.tenant.text.mentions),
@@ -80,20 +81,6 @@ def warm_up(settings: Settings) -> None:
         request = parse(body, service)
         answers = fhir_client.complete(request, service.prefetch)
         answer(service, request, answers, settings.tenant, settings.public_base_url, date.today(), body)
-
-
-def allow_browsers(app: Flask, tenant: Tenant) -> None:
-    """CORS for the tenant's origins. Preflights carry no token, and flask-cors answers them before any route."""
-    origins = [LOOPBACK_ORIGIN if one == LOOPBACK else one for one in tenant.cors.allowed_origins]
-    if origins:
-        CORS(
-            app,
-            origins=origins,
-            methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type"],
-            supports_credentials=False,
-            max_age=600,
-        )
 
 
 def refused(error: ServiceError) -> Response:
