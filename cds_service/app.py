@@ -13,16 +13,27 @@ from pathlib import PurePath
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
-from cds_service import audit, config, examples, fhir_client, memory, security, services, site_codes, site_texts
+from cds_service import (
+    audit,
+    config,
+    examples,
+    fhir_client,
+    housekeeping,
+    memory,
+    security,
+    services,
+    site_codes,
+    site_texts,
+)
 from cds_service.answer import answer
 from cds_service.browsers import allow_browsers
 from cds_service.config import Settings
-from cds_service.errors import NotTrusted, Overloaded, ServiceError, StoreUnavailable, operation_outcome
+from cds_service.errors import FHIR_JSON, NotTrusted, Overloaded, ServiceError, StoreUnavailable, operation_outcome
 from cds_service.front import RETRY_SECONDS, FrontDoor
 from cds_service.hook_request import parse
 from cds_service.pages.reading import pages
-from cds_service.publication import FHIR_JSON, fhir_urls
-from cds_service.routes import EXTENSION, Service, hook_urls, json_response, status_urls
+from cds_service.publication import fhir_urls
+from cds_service.routes import EXTENSION, Service, hook_urls, json_response, running, status_urls
 from cds_service.store.tokens import SharedTokens
 from hooks import knowledge
 
@@ -67,6 +78,7 @@ def from_environment() -> FrontDoor:
     audit.to_standard_output(settings.log_level)
     app = create_app(settings)
     warm_up(settings)
+    housekeeping.start(running(app).memory.store, settings.retention_days)
     # What is alive now stays alive. Without this, the collector walks all FHIR models again and again: p99 tenfold.
     gc.collect()
     gc.freeze()

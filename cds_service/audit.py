@@ -35,6 +35,7 @@ class AuditLine:
     silenced: list[str] = field(default_factory=list)  # rules that a user overrode
     unavailable: dict[str, str] = field(default_factory=dict)
     partial: dict[str, str] = field(default_factory=dict)  # kinds of data of which only a part came, and why
+    feedback: dict[str, int] = field(default_factory=dict)  # how many reports were recorded, repeated, not joined
     in_ledger: bool | None = None  # None: nothing was to be written
     fault: str = ""  # type and place of an exception of ours
 
@@ -64,6 +65,7 @@ class AuditLine:
             "silenced": self.silenced,
             "unavailable": self.unavailable,
             "partial": self.partial,
+            "feedback": self.feedback,
             "ledger": "failed" if self.in_ledger is False else "",
             "fault": self.fault,
         }

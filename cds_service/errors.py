@@ -2,6 +2,7 @@
 
     ServiceError
     +-- HookRequestError   400  the request is malformed; names the field
+    +-- FeedbackRefused    400  some items of a feedback report are malformed; names each field, the others are kept
     +-- NotTrusted         401  the caller's token is absent or not valid; bare, says nothing more
     +-- UnknownService     404
     +-- SearchRefused      400  a search of the published rules asks for what it cannot answer; names the parameter
@@ -21,6 +22,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import ClassVar
+
+FHIR_JSON = "application/fhir+json"
 
 
 class ServiceError(Exception):
@@ -42,6 +45,19 @@ class HookRequestError(ServiceError):
 
     def __init__(self, expression: str, diagnostics: str) -> None:
         super().__init__(diagnostics, (expression,) if expression else ())
+
+
+class FeedbackRefused(ServiceError):
+    """Takes (field, what is wrong) pairs, and how many items were understood and kept."""
+
+    status, code = 400, "invalid"
+
+    def __init__(self, wrong: Iterable[tuple[str, str]], kept: int) -> None:
+        wrong = tuple(wrong)
+        named = "; ".join(f"{field} {why}" for field, why in wrong[:10])
+        more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
+        others = f" The other {kept} were kept." if kept else ""
+        super().__init__(f"Feedback cannot be read: {named}{more}.{others}", (field for field, _ in wrong[:10]))
 
 
 class NotTrusted(ServiceError):
@@ -136,9 +152,11 @@ class StoreUnavailable(ServiceError):
         super().__init__("The store of this service does not answer. Try again in a second.")
 
 
-def operation_outcome(code: str, diagnostics: str, expression: tuple[str, ...] = ()) -> dict[str, object]:
-    """A FHIR R4 OperationOutcome with one error; `expression` is left out when there is none."""
-    issue: dict[str, object] = {"severity": "error", "code": code, "diagnostics": diagnostics}
+def operation_outcome(
+    code: str, diagnostics: str, expression: tuple[str, ...] = (), severity: str = "error"
+) -> dict[str, object]:
+    """A FHIR R4 OperationOutcome with one issue; `expression` is left out when there is none."""
+    issue: dict[str, object] = {"severity": severity, "code": code, "diagnostics": diagnostics}
     if expression:
         issue["expression"] = list(expression)
     return {"resourceType": "OperationOutcome", "issue": [issue]}

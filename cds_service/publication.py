@@ -10,13 +10,12 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request
 
 from cds_service import __version__, body, services
-from cds_service.errors import NotAcceptable, SearchRefused, UnknownResource
+from cds_service.errors import FHIR_JSON, NotAcceptable, SearchRefused, UnknownResource
 from cds_service.routes import Service, here, json_response
 from fhir_mappings import publication
 from fhir_mappings.publication import SEARCH_PARAMETERS, Resource
 
 fhir_urls = Blueprint("fhir", __name__, url_prefix="/fhir")
-FHIR_JSON = "application/fhir+json"
 FORMATS = {"json", "application/json", "text/json", FHIR_JSON, "application/*", "*/*", "text/html"}
 PAGE, LARGEST_PAGE = 100, 1000
 TELLABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_:.-]{0,40}")  # a parameter's name that is safe to repeat

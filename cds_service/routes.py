@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from functools import partial
 
 import msgspec
 from flask import Blueprint, Flask, Response, current_app, g, request
 
-from cds_service import __version__, body, fhir_client, services
+from cds_service import __version__, body, feedback, fhir_client, services
 from cds_service.answer import answer
 from cds_service.audit import AuditLine
 from cds_service.config import Settings
-from cds_service.errors import NeededDataMissing, StoreUnavailable, UnknownService
+from cds_service.errors import FHIR_JSON, NeededDataMissing, StoreUnavailable, UnknownService, operation_outcome
 from cds_service.fhir_client import Connections, FhirAccess
 from cds_service.front import ARRIVED
 from cds_service.hook_request import parse
-from cds_service.memory import Memory
+from cds_service.memory import Memory, milliseconds_now
 from cds_service.security import Trust
 from cds_service.services import CdsService
+from cds_service.store import reports
+from cds_service.store.reports import Scope
 from cds_service.tenants import Tenant
 from fhir_mappings.idea_search import IdeaSearch
 from fhir_mappings.local_codes import LocalCodes
@@ -69,6 +71,7 @@ def fhir_access(tenant: Tenant, max_bytes: int) -> FhirAccess:
         timeout_seconds=tenant.fhir.timeout_seconds,
         token_optional=tenant.is_sandbox,
         max_bytes=max_bytes,
+        at_once=tenant.fhir.requests_at_once,
     )
 
 
@@ -125,6 +128,24 @@ def call(service_id: str) -> Response:
     took = (time.perf_counter() - g.began) * 1000
     g.audit.in_ledger = memory.keep(answered, hook_request, caller, patient, service.id, took)
     return json_response({"cards": answered.cards})
+
+
+@hook_urls.post("/cds-services/<service_id>/feedback")
+def report(service_id: str) -> Response:
+    """What users did with cards of one service. Sent again it changes nothing; what can be read is kept."""
+    caller = _check_caller()
+    service = here().services.get(service_id)
+    if service is None:
+        raise UnknownService
+    g.audit.service = service.id
+    settings, memory = here().settings, here().memory
+    items, refused = feedback.parse(body.read(request, settings.max_body_bytes))
+    kept = reports.keep(memory.store, Scope(memory.tenant, caller, service.id), items, milliseconds_now())
+    g.audit.feedback = asdict(kept)
+    if refused is not None:
+        raise refused
+    said = f"{kept.recorded} recorded, {kept.repeated} known before, {kept.unknown_card} of cards not in the ledger."
+    return json_response(operation_outcome("informational", said, severity="information"), mimetype=FHIR_JSON)
 
 
 def _check_caller() -> str:

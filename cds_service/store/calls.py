@@ -59,7 +59,7 @@ def write_knowledge(store: Store, digest: str, document: str) -> None:
         connection.execute(statement, {"digest": digest, "document": document})
 
 
-def of_card(connection: Connection, tenant: str, card: str) -> Row[tuple[object, ...]] | None:
+def of_card(connection: Connection, tenant: str, card: str) -> Row[*tuple[object, ...]] | None:
     """The newest call that answered with this card: the same body, sent again, gives the same uuid."""
     query = (
         select(call)
@@ -71,7 +71,7 @@ def of_card(connection: Connection, tenant: str, card: str) -> Row[tuple[object,
     return connection.execute(query).first()
 
 
-def of_hook_instance(connection: Connection, tenant: str, hook_instance: str) -> Row[tuple[object, ...]] | None:
+def of_hook_instance(connection: Connection, tenant: str, hook_instance: str) -> Row[*tuple[object, ...]] | None:
     """The newest call with this hookInstance."""
     query = (
         select(call)

@@ -1,0 +1,125 @@
+"""Keeps feedback, joined to the call that showed the card, and lets the rules rest that a user overrode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import Connection, Row, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from cds_service.feedback import OVERRIDDEN, Feedback
+from cds_service.store import calls, overrides
+from cds_service.store.database import Store
+from cds_service.store.overrides import Override
+from cds_service.store.schema import call, feedback, speech
+from hooks import refire
+from hooks.cards import OVERRIDE_SYSTEM
+
+DAY = 86_400_000  # milliseconds
+RESTS = ("shown", "asked")  # fates of rules whose card the user has seen
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose feedback it is: only cards that this tenant's service showed to this caller can be meant."""
+
+    tenant: str
+    caller: str
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How many reports were new, were sent before, and named a card that is not in the ledger."""
+
+    recorded: int = 0
+    repeated: int = 0
+    unknown_card: int = 0
+
+
+def keep(store: Store, scope: Scope, items: Iterable[Feedback], now: int) -> Kept:
+    """Writes all of `items`, or nothing. Raises StoreUnavailable."""
+    recorded = repeated = unknown = 0
+    with store.writing() as connection:
+        for item in items:
+            shown = _call_of(connection, scope, item.card)
+            identifier = item.digest(scope.tenant, scope.caller, scope.service)
+            if not _insert(connection, store.is_sqlite, scope, item, identifier, shown, now):
+                repeated += 1
+                continue
+            recorded += 1
+            unknown += shown is None
+            if shown is not None and item.outcome == OVERRIDDEN:
+                overrides.write(connection, _overrides(connection, item, identifier, shown, now), store.is_sqlite)
+    return Kept(recorded, repeated, unknown)
+
+
+def _call_of(connection: Connection, scope: Scope, card: str) -> Row[str, str, str, int] | None:
+    query = (
+        select(call.c.id, call.c.tenant, call.c.patient, call.c.answered_at)
+        .join(speech, speech.c.call == call.c.id)
+        .where(
+            speech.c.card == card,
+            call.c.tenant == scope.tenant,
+            call.c.caller == scope.caller,
+            call.c.service == scope.service,
+        )
+        .order_by(call.c.answered_at.desc())
+        .limit(1)
+    )
+    return connection.execute(query).first()
+
+
+def _insert(
+    connection: Connection,
+    is_sqlite: bool,
+    scope: Scope,
+    item: Feedback,
+    identifier: str,
+    shown: Row[str, str, str, int] | None,
+    now: int,
+) -> bool:
+    """False for a report that was sent before."""
+    dialect = sqlite if is_sqlite else postgresql
+    row = {
+        "id": identifier,
+        "tenant": scope.tenant,
+        "caller": scope.caller,
+        "service": scope.service,
+        "card": item.card,
+        "call": None if shown is None else shown.id,
+        "outcome": item.outcome,
+        "outcome_at": item.outcome_at,
+        "received_at": now,
+        "reason_system": item.reason_system,
+        "reason_code": item.reason_code,
+        "accepted": msgspec.json.encode(item.accepted).decode(),
+        "commented": int(item.commented),
+    }
+    return connection.execute(dialect.insert(feedback).on_conflict_do_nothing(), row).rowcount == 1
+
+
+def _overrides(
+    connection: Connection, item: Feedback, identifier: str, shown: Row[str, str, str, int], now: int
+) -> Iterator[Override]:
+    """One for each rule on the card that may rest; none for emergencies and contraindications, which have no state.
+
+    The rest counts from the user's click, but from no earlier than the answer and no later than now: callers' clocks
+    may be wrong, and every rest must end.
+    """
+    since = min(max(item.outcome_at, shown.answered_at), now)
+    reason = _reason(item)
+    until = since + refire.rests().rest(reason).days * DAY
+    if until <= now:
+        return
+    for said in calls.speeches(connection, shown.id):
+        if said.card == item.card and said.fate in RESTS and said.state:
+            yield Override(shown.tenant, shown.patient, said.rule, said.state, reason, since, until, identifier)
+
+
+def _reason(item: Feedback) -> str:
+    """The code, if it is one of those on our cards; a site's own system may use the same letters for something else."""
+    ours = item.reason_system in ("", OVERRIDE_SYSTEM)
+    return item.reason_code if ours or not item.reason_code else refire.OTHER_REASON
