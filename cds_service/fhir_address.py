@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
-from cds_service.tenants import LOOPBACK, is_loopback
-
+LOOPBACK = "loopback"  # in a tenant's lists of servers and origins: any on this machine; a sandbox only
+HOST_AND_PORT = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:(?P<port>[1-9][0-9]{0,4}))?")
 PLAIN_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 PLAIN_STEPS = re.compile(r"(/[A-Za-z0-9._~$-]+)*/?")  # below the base: servers call their pages by names such as $page
 PLAIN_QUERY = re.compile(r"[\x21\x22\x24-\x5b\x5d-\x7e]*")  # printable ASCII without # and backslash
+STANDARD_PORTS = {"https": 443, "http": 80}
+HIGHEST_PORT = 65_535
 
 
 def permitted(server: str, allowed: tuple[str, ...]) -> str | None:
@@ -44,26 +47,48 @@ def page_below(link: str, base: str) -> str | None:
 
 
 def is_plain(address: str) -> bool:
-    """Can this address be read in one way only?"""
+    """Can this address be read in one way only? Any other is equal to none."""
     return _plain_address(address) is not None
+
+
+def is_loopback(host: str) -> bool:
+    """localhost or a loopback address written in full; other spellings of an address are not recognised."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _plain_address(address: str, plain_path: re.Pattern[str] = PLAIN_PATH) -> tuple[str, str, int, str] | None:
     """(scheme, host, port, path) of a URL that can be read in one way only, else None.
 
-    Refused: user names, queries, fragments, percent signs, backslashes, spaces, dots as path steps or after the host.
+    Refused: user names, queries, fragments, percent signs, backslashes, spaces, letters beyond ASCII, dots as path
+    steps or after the host, ports with leading zeros, and IPv6 addresses that stand for an IPv4 one.
     """
     if re.search(r"[^\x21-\x7e]|[\\%@?#]", address):
         return None
     try:
         parts = urlsplit(address)
-        port = {"https": 443, "http": 80}.get(parts.scheme, 0) if parts.port is None else parts.port
     except ValueError:
         return None
-    host, path = parts.hostname or "", parts.path
-    steps = path.split("/")
-    if not (port and host) or parts.scheme not in ("https", "http") or host.endswith("."):
+    where = HOST_AND_PORT.fullmatch(parts.netloc)
+    if where is None or parts.scheme not in STANDARD_PORTS:
         return None
-    if not plain_path.fullmatch(path) or "." in steps or ".." in steps:
+    host, port = _plain_host(where["host"]), int(where["port"] or STANDARD_PORTS[parts.scheme])
+    steps = parts.path.split("/")
+    if not host or port > HIGHEST_PORT or not plain_path.fullmatch(parts.path) or "." in steps or ".." in steps:
         return None
-    return parts.scheme, host, port, path.rstrip("/")
+    return parts.scheme, host, port, parts.path.rstrip("/")
+
+
+def _plain_host(written: str) -> str:
+    """A host in the one spelling by which it is compared; the empty string for what could be read as another."""
+    if not written.startswith("["):
+        return "" if written.endswith(".") else written.lower()
+    try:
+        address = IPv6Address(written[1:-1])
+    except ValueError:
+        return ""
+    return "" if address.ipv4_mapped or address.sixtofour or address.teredo else address.compressed

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
 
 from cds_service.fhir_address import permitted
 from cds_service.fhir_lines import EndableAdapter
-from cds_service.fhir_search import MAX_PAGES, Allowance, Fetched, Reading
+from cds_service.fhir_request import Allowance, Asked, without_location
+from cds_service.fhir_search import MAX_PAGES, Fetched, Reading
 from cds_service.hook_request import HookRequest
 from fhir_mappings.answers import Answer, Given, Unavailable, asked_for, understand
 
 PARALLEL = 40  # ten templates, those of texts included, for each of the four threads that answer calls
+AT_ONCE = 20  # requests of one process to one FHIR server: two calls' worth. More wait, within their own time; ours
 TOKEN = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 PATIENT_KEY = "patient"  # every chart has a patient: null under this key means that the EHR did not look
 
@@ -31,6 +34,7 @@ class FhirAccess:
     token_optional: bool  # a sandbox server may be asked without a token
     max_bytes: int
     max_pages: int = MAX_PAGES  # of one search
+    at_once: int = AT_ONCE  # requests under way to one server, over all calls of the process
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,11 @@ class Connections:
 
     session: requests.Session
     threads: ThreadPoolExecutor
+    turns: dict[str, threading.Semaphore] = field(default_factory=dict)  # by origin; as many as a site's list has
+
+    def turns_at(self, base: str, at_once: int) -> threading.Semaphore:
+        """What every request to this server waits for: a slow server gets no more of them than it can have at once."""
+        return self.turns.setdefault(urlsplit(base).netloc, threading.BoundedSemaphore(at_once))
 
     def close(self) -> None:
         """Ends threads and connections."""
@@ -53,6 +62,7 @@ def connect() -> Connections:
     """Opens the pools; one per process."""
     session = requests.Session()
     session.trust_env = False
+    session.hooks["response"] = [without_location]
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     adapter = EndableAdapter(pool_connections=8, pool_maxsize=PARALLEL)
     session.mount("https://", adapter)
@@ -147,7 +157,8 @@ def fetch(
     headers = {"Accept": "application/fhir+json"}
     if request.access_token:
         headers["Authorization"] = f"Bearer {request.access_token}"
-    allowance = Allowance(access.timeout_seconds, access.max_bytes, access.max_pages, arrived)
+    allowance = Allowance(access.timeout_seconds, access.max_bytes, arrived)
+    server = Asked(connections.session, headers, base, allowance, connections.turns_at(base, access.at_once))
     readings: dict[str, Reading] = {}
     fetched: dict[str, Fetched] = {}
     calls = []
@@ -157,7 +168,7 @@ def fetch(
             why = Unavailable("not sent, and its query needs something that the call does not say")
             fetched[key] = Fetched(why, 0, 0, ())
             continue
-        readings[key] = Reading(connections.session, headers, base, allowance, (begun or {}).get(key))
+        readings[key] = Reading(server, access.max_pages, (begun or {}).get(key))
         calls.append(connections.threads.submit(readings[key].run, query))
     if wait(calls, timeout=max(allowance.seconds_left(), 0)).not_done:
         for reading in readings.values():

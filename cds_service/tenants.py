@@ -6,18 +6,19 @@ import datetime
 import re
 import tomllib
 from importlib import resources
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
+from cds_service.fhir_address import LOOPBACK as LOOPBACK
+from cds_service.fhir_address import is_loopback as is_loopback
+from cds_service.fhir_address import is_plain
 from hooks import knowledge
 
 URL_LETTERS = re.compile(r"[A-Za-z0-9._~:/\[\]!$&'()*+,;=%-]*")  # RFC 3986 without ?, # and @
 ORIGIN_LETTERS = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[1-9][0-9]*)?")
-LOOPBACK = "loopback"  # in allowed_servers and allowed_origins: any on this machine; a sandbox only
 ASYMMETRIC = ("ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA")
 # What each EHR can do with a card. "standard" is what CDS Hooks 2.0.1 promises.
 PROFILES: dict[str, dict[str, bool | int]] = {
@@ -69,10 +70,11 @@ class Issuer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Fhir(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[fhir]: the servers that may be asked for what the prefetch lacks, and for how long in all."""
+    """[fhir]: the servers that may be asked for what the prefetch lacks, for how long in all, and how much at once."""
 
     allowed_servers: list[str] = []
     timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=30)] = 2.0
+    requests_at_once: Annotated[int, msgspec.Meta(ge=1, le=40)] = 20
 
 
 class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -249,6 +251,8 @@ def _check_server(address: str, key: str, sandbox: bool) -> None:
     if address == LOOPBACK and sandbox:
         return
     web_address(address, key, http_allowed=sandbox)
+    if not is_plain(address):
+        raise SettingsError(f"{key}: must be written plainly (no percent signs or path dots); no call would match it")
 
 
 def _check_origin(origin: str, key: str, sandbox: bool) -> None:
@@ -275,13 +279,3 @@ def web_address(address: str, key: str, http_allowed: bool) -> str:
     if parts.scheme != "https" and not (parts.scheme == "http" and http_allowed and is_loopback(parts.hostname or "")):
         raise SettingsError(f"{key}: must be https (http only to loopback, in a sandbox)")
     return address.rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """localhost or a loopback address written in full; other spellings of an address are not recognised."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

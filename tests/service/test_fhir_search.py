@@ -17,9 +17,9 @@ import requests
 import responses
 from conftest import RunningServer, call_body, serving
 
-from cds_service import fhir_address, fhir_client, fhir_search
+from cds_service import fhir_address, fhir_client, fhir_request, fhir_search
 from cds_service.fhir_client import Connections, FhirAccess, complete
-from cds_service.fhir_search import retry_after
+from cds_service.fhir_request import retry_after
 from cds_service.hook_request import HookRequest
 from fhir_mappings import chart
 from fhir_mappings.answers import Given, Unavailable
@@ -330,13 +330,13 @@ def test_a_long_search_is_posted_as_a_form(ask: Ask, fhir_server: FhirServer) ->
 
 
 def test_the_longest_url_that_is_sent() -> None:
-    room = fhir_search.LONGEST_URL - len(f"{BASE}/Observation?code=")
-    assert fhir_search.first_ask(BASE, f"Observation?code={'x' * room}").form is None
-    longer = fhir_search.first_ask(BASE, f"Observation?code={'x' * (room + 1)}")
+    room = fhir_request.LONGEST_URL - len(f"{BASE}/Observation?code=")
+    assert fhir_request.first_ask(BASE, f"Observation?code={'x' * room}").form is None
+    longer = fhir_request.first_ask(BASE, f"Observation?code={'x' * (room + 1)}")
     assert (longer.url, longer.form) == (f"{BASE}/Observation/_search", f"code={'x' * (room + 1)}")
-    piped = fhir_search.first_ask(BASE, f"Observation?code={'|' * (room // 2)}")  # each is sent as three characters
+    piped = fhir_request.first_ask(BASE, f"Observation?code={'|' * (room // 2)}")  # each is sent as three characters
     assert piped.form is not None
-    assert fhir_search.first_ask(BASE, f"Patient/{'x' * 2000}").form is None  # a read cannot be posted
+    assert fhir_request.first_ask(BASE, f"Patient/{'x' * 2000}").form is None  # a read cannot be posted
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])
@@ -394,12 +394,27 @@ def test_a_busy_server_is_waited_for_once(ask: Ask, fhir_server: FhirServer) -> 
     assert len(fhir_server.asked) == 2
 
 
-def test_without_a_time_nobody_waits(ask: Ask, fhir_server: FhirServer) -> None:
-    for header in ({}, {"Retry_After": "soon"}, {"Retry_After": "-1"}):
-        fhir_server.asked.clear()
-        fhir_server.replies["Condition"] = busy(9, 429, searchset(), **header)
-        assert ask() == Unavailable("HTTP 429 from the FHIR server")
-        assert len(fhir_server.asked) == 1
+NO_TIME = [{}, {"Retry_After": "soon"}, {"Retry_After": "-1"}]
+
+
+@pytest.mark.parametrize("header", NO_TIME)
+def test_too_many_requests_without_a_time_are_tried_once_more(
+    ask: Ask, fhir_server: FhirServer, header: dict[str, str]
+) -> None:
+    fhir_server.replies["Condition"] = busy(9, 429, searchset(), **header)
+    assert ask() == Unavailable("HTTP 429 from the FHIR server")
+    assert len(fhir_server.asked) == 2
+    fhir_server.replies["Condition"] = busy(1, 429, searchset(condition(1)), **header)
+    assert ids(ask()) == ["c1"]
+
+
+@pytest.mark.parametrize("header", NO_TIME)
+def test_who_is_out_of_service_and_names_no_time_is_not_waited_for(
+    ask: Ask, fhir_server: FhirServer, header: dict[str, str]
+) -> None:
+    fhir_server.replies["Condition"] = busy(9, 503, searchset(), **header)
+    assert ask() == Unavailable("HTTP 503 from the FHIR server")
+    assert len(fhir_server.asked) == 1
 
 
 def test_pages_before_a_busy_one_are_kept(ask: Ask, fhir_server: FhirServer) -> None:

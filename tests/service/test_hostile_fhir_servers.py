@@ -15,7 +15,7 @@ from test_fhir_search import access, request
 
 from cds_service import fhir_client
 from cds_service.fhir_client import complete
-from cds_service.fhir_search import retry_after
+from cds_service.fhir_request import retry_after
 from cds_service.services import BY_HOOK
 from fhir_mappings.answers import Given, Unavailable
 from tests.fhir_stub import FhirServer, searchset
@@ -108,10 +108,9 @@ def test_a_dripping_server_leaves_the_pool_to_healthy_ones(server: RunningServer
             call.start()
         for call in calls:
             call.join()
-        began = time.monotonic()
         answer = server.post({**call_body(), "prefetch": {}, "fhirServer": fhir_server.url})
         assert answer.status_code == 200
-        assert time.monotonic() - began < 1
+        assert "unavailable" not in server.audit_lines()[-1]  # all within the time allowed
 
 
 def test_a_connection_that_was_kept_is_used_again_and_may_still_be_ended(fhir_server: FhirServer) -> None:
