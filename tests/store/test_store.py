@@ -1,0 +1,318 @@
+"""What is written is there, once, for every process that asks, and goes when its time has come."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import func, select, text, update
+
+import cds_service.store
+from cds_service.errors import StoreUnavailable
+from cds_service.feedback import Feedback
+from cds_service.store import calls, overrides, reports, retention, schema
+from cds_service.store.calls import Call, Speech
+from cds_service.store.database import Store, open_store
+from cds_service.store.overrides import Override
+from cds_service.store.reports import Kept, Scope
+from cds_service.store.tokens import SharedTokens
+from cds_service.tenants import SettingsError
+from hooks import refire
+from hooks.refire import State
+
+NOW = 1_790_000_000_000
+DAY = 86_400_000
+SCOPE = Scope("here", "https://ehr.example.org", "spine-patient-view")
+CARD = "2f6d8a36-6a0e-4c0c-9a53-0d7a1a1c7d11"
+CALL = Call(
+    "11111111-2222-4333-8444-555555555555",
+    "here",
+    SCOPE.caller,
+    SCOPE.service,
+    "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea",
+    "ab" * 32,
+    NOW - DAY,
+    "2026-09-20",
+    12.5,
+    "00" * 16,
+    '{"rules":[]}',
+)
+PAIN = Speech("pain_team", "1.0.0", "warning", "shown", CARD, "aa" * 16)
+STATE = State("pain_team", "aa" * 16)
+
+
+def rows(store: Store, table: str) -> int:
+    with store.reading() as connection:
+        return int(connection.execute(select(func.count()).select_from(text(table))).scalar_one())
+
+
+def resting(store: Store, now: int = NOW, patient: str = CALL.patient, tenant: str = "here") -> list[str]:
+    return [state.rule for state in overrides.resting(store, tenant, patient, [STATE], now)]
+
+
+def override(store: Store, now: int = NOW, **changes: object) -> Kept:
+    item = Feedback(CARD, "overridden", now, reason_system="", reason_code="patient-refuses")
+    return reports.keep(store, SCOPE, [replace(item, **changes)], now)  # type: ignore[arg-type] # test's own keywords
+
+
+# -- tables
+
+
+def test_the_migrations_make_the_tables_that_the_code_knows(store: Store) -> None:
+    with store.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), schema.tables) == []
+    folder = Path(cds_service.store.__file__).parent / "migrations"
+    configuration = Config()
+    configuration.set_main_option("script_location", str(folder))
+    assert ScriptDirectory.from_config(configuration).get_current_head() == schema.REVISION
+
+
+def test_a_store_is_opened_again_with_everything_in_it(url: str, store: Store) -> None:
+    calls.write(store, CALL, [PAIN])
+    again = open_store(url)
+    with again.reading() as connection:
+        found = calls.of_card(connection, "here", CARD)
+        assert found is not None
+        assert found.id == CALL.id
+        assert calls.speeches(connection, CALL.id) == [PAIN]
+        assert calls.of_card(connection, "elsewhere", CARD) is None
+    again.engine.dispose()
+
+
+def test_processes_that_start_together_migrate_once(url: str) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        opened = list(pool.map(lambda _: open_store(url), range(6)))
+    assert all(store.answers() for store in opened)
+    for store in opened:
+        store.engine.dispose()
+
+
+def test_a_database_of_a_newer_version_is_refused(url: str, store: Store) -> None:
+    with store.writing() as connection:
+        connection.execute(update(text_table()).values(version_num="9999"))
+    assert not store.answers()
+    with pytest.raises(SettingsError, match="newer version"):
+        open_store(url)
+
+
+def text_table() -> schema.Table:
+    return schema.Table("alembic_version", schema.MetaData(), schema.Column("version_num", schema.String(32)))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["", "nonsense", "mysql://here/x", "sqlite://", "sqlite:///:memory:", "sqlite:////nowhere/at/all.db",
+     "postgresql://nobody@127.0.0.1:1/x"],
+)  # fmt: skip
+def test_a_database_that_cannot_be_used_is_refused_with_the_setting(bad: str) -> None:
+    with pytest.raises(SettingsError, match="SPINE_CDS_DATABASE"):
+        open_store(bad)
+
+
+def test_an_error_in_the_database_shows_neither_sql_nor_values(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    calls.write(store, CALL, [PAIN])
+    with pytest.raises(StoreUnavailable) as caught:
+        calls.write(store, CALL, [PAIN])  # the same id again
+    assert caught.value.status == 503
+    said = str(caught.value) + caplog.text
+    assert "IntegrityError" in said
+    assert CALL.patient not in said
+    assert "INSERT" not in said.upper()
+
+
+# -- tokens
+
+
+def test_a_token_is_accepted_once_whoever_asks(store: Store, url: str) -> None:
+    memories = [SharedTokens(store), SharedTokens(open_store(url))]
+    assert memories[0].accept_once("iss", "jti", 100.0, 50.0)
+    assert not memories[1].accept_once("iss", "jti", 100.0, 50.0)
+    assert memories[1].accept_once("other iss", "jti", 100.0, 50.0)
+    memories[1].store.engine.dispose()
+
+
+def test_of_many_calls_with_one_token_at_one_moment_one_passes(store: Store) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        passed = list(pool.map(lambda _: SharedTokens(store).accept_once("iss", "same", 100.0, 50.0), range(24)))
+    assert passed.count(True) == 1
+
+
+# -- overrides
+
+
+def test_an_override_rests_for_the_time_of_its_reason_and_ends(store: Store) -> None:
+    calls.write(store, CALL, [PAIN])
+    assert override(store) == Kept(recorded=1)
+    days = refire.rests().rest("patient-refuses").days
+    assert resting(store) == ["pain_team"]
+    assert resting(store, NOW + days * DAY - 1) == ["pain_team"]
+    assert resting(store, NOW + days * DAY) == []
+    assert resting(store, patient="cd" * 32) == []
+    assert resting(store, tenant="elsewhere") == []
+
+
+def test_a_report_sent_again_changes_nothing(store: Store) -> None:
+    calls.write(store, CALL, [PAIN])
+    override(store)
+    assert override(store) == Kept(repeated=1)
+    assert rows(store, "feedback") == 1
+
+
+def test_a_later_override_takes_the_place_of_the_earlier_one_and_never_the_other_way(store: Store) -> None:
+    calls.write(store, CALL, [PAIN])
+    override(store, NOW, reason_code="patient-refuses")
+    override(store, NOW + DAY, reason_code="service-not-available")
+    end = NOW + DAY + refire.rests().rest("service-not-available").days * DAY
+    assert resting(store, end - 1) == ["pain_team"]
+    assert resting(store, end) == []
+    override(store, NOW + DAY, outcome_at=NOW - DAY, reason_code="does-not-align-latest-evidence")
+    assert resting(store, end) == []
+
+
+@pytest.mark.parametrize("clock", [-4000 * DAY, 4000 * DAY])
+def test_a_wrong_clock_neither_lengthens_nor_shortens_a_rest_by_more_than_its_time(store: Store, clock: int) -> None:
+    calls.write(store, CALL, [PAIN])
+    override(store, outcome_at=NOW + clock)
+    days = refire.rests().rest("patient-refuses").days
+    assert resting(store) == ["pain_team"]
+    assert resting(store, NOW + days * DAY) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "scope"),
+    [
+        ({"outcome": "accepted"}, SCOPE),
+        ({"card": "11111111-1111-4111-8111-111111111111"}, SCOPE),
+        ({}, replace(SCOPE, tenant="elsewhere")),
+        ({}, replace(SCOPE, caller="https://other.example.org")),
+        ({}, replace(SCOPE, service="spine-order-sign")),
+    ],
+)
+def test_nothing_rests_after_anything_but_an_override_of_this_card(
+    store: Store, changes: dict[str, str], scope: Scope
+) -> None:
+    calls.write(store, CALL, [PAIN])
+    item = replace(Feedback(CARD, "overridden", NOW), **changes)  # type: ignore[arg-type] # test's own keywords
+    assert reports.keep(store, scope, [item], NOW).recorded == 1
+    assert resting(store) == []
+    assert rows(store, "override") == 0
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        replace(PAIN, state=""),  # an emergency or a contraindication
+        replace(PAIN, fate="cut"),  # only named, never seen
+        replace(PAIN, fate="silenced"),
+        replace(PAIN, fate="shadow"),
+        replace(PAIN, card="33333333-3333-4333-8333-333333333333"),  # stood on another card
+    ],
+)
+def test_what_was_not_on_the_card_or_must_not_rest_does_not(store: Store, said: Speech) -> None:
+    calls.write(store, CALL, [said, replace(PAIN, rule="rehabilitation", state="")])
+    override(store)
+    assert rows(store, "override") == 0
+
+
+@pytest.mark.parametrize(("system", "code", "days"), [
+    ("", "patient-refuses", "patient-refuses"),
+    ("http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes", "action-completed", "action-completed"),
+    ("urn:site", "action-completed", "other"),
+    ("", "of the site", "other"),
+    ("", "", "none-given"),
+])  # fmt: skip
+def test_the_reason_decides_how_long(store: Store, system: str, code: str, days: str) -> None:
+    calls.write(store, CALL, [PAIN])
+    override(store, reason_system=system, reason_code=code)
+    end = NOW + refire.rests().reasons[days].days * DAY
+    assert resting(store, end - 1) == ["pain_team"]
+    assert resting(store, end) == []
+
+
+# -- retention
+
+
+def test_what_has_been_kept_long_enough_goes_and_the_rest_stays(store: Store) -> None:
+    old, fresh = replace(CALL, answered_at=NOW - 11 * DAY), replace(CALL, id="2", answered_at=NOW - 9 * DAY)
+    calls.write(store, old, [PAIN])
+    calls.write(store, fresh, [PAIN])
+    reports.keep(store, SCOPE, [Feedback(CARD, "overridden", NOW - 11 * DAY)], NOW - 11 * DAY)
+    reports.keep(store, SCOPE, [Feedback(CARD, "overridden", NOW)], NOW)
+    SharedTokens(store).accept_once("iss", "old", NOW / 1000 - 1, 0)
+    SharedTokens(store).accept_once("iss", "new", NOW / 1000 + 1, 0)
+    retention.purge(store, 10, NOW)
+    assert [rows(store, table) for table in ("call", "speech", "feedback", "token")] == [1, 1, 1, 1]
+    assert resting(store) == ["pain_team"]
+    retention.purge(store, 10, NOW + 400 * DAY)
+    assert [rows(store, table.name) for table in schema.tables.sorted_tables if table.name != "knowledge"] == [0] * 5
+
+
+def test_more_rows_than_one_batch_are_deleted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "BATCH", 10)
+    for number in range(25):
+        SharedTokens(store).accept_once("iss", str(number), 1, 0)
+    assert retention.purge(store, 10, NOW) == 25
+    assert rows(store, "token") == 0
+
+
+# -- nothing is lost
+
+WRITER = """
+import sys
+from dataclasses import replace
+from cds_service.store import calls
+from cds_service.store.database import open_store
+from tests.store.test_store import CALL, PAIN
+store = open_store(sys.argv[1])
+for number in range(100000):
+    calls.write(store, replace(CALL, id=str(number)), [PAIN])
+    print(number, flush=True)
+"""
+
+
+def test_what_was_written_is_there_after_kill_9(url: str, store: Store) -> None:
+    command = [sys.executable, "-c", WRITER, url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as writer:
+        assert writer.stdout is not None
+        said = [writer.stdout.readline() for _ in range(50)]
+        writer.send_signal(signal.SIGKILL)
+        said += writer.stdout.readlines()
+    written = [line for line in said if line.endswith("\n")]
+    assert len(written) >= 50
+    assert rows(store, "call") in (len(written), len(written) + 1)  # the last one may not have been said any more
+    assert rows(store, "speech") == rows(store, "call")
+
+
+def _write_some(url: str, start: int) -> None:
+    store = open_store(url)
+    for number in range(start, start + 40):
+        calls.write(store, replace(CALL, id=str(number)), [PAIN])
+    store.engine.dispose()
+
+
+def test_several_processes_write_at_once_and_none_fails(url: str, store: Store) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_write_some, args=(url, start)) for start in (0, 1000, 2000)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert [writer.exitcode for writer in writers] == [0, 0, 0]
+    assert rows(store, "call") == 120
+
+
+def test_overrides_of_one_state_are_one_row(store: Store) -> None:
+    one = Override("here", CALL.patient, "pain_team", "aa" * 16, "x", NOW, NOW + 1, "f")
+    with store.writing() as connection:
+        overrides.write(connection, [one, one, replace(one, until=NOW + 5)], store.is_sqlite)
+    assert rows(store, "override") == 1
