@@ -112,6 +112,7 @@ def _serve(parsed: argparse.Namespace) -> None:
     environment = {f"{PREFIX}{name}": value for name, value in options.items() if value is not None}
     settings = config.from_environment({**os.environ, **environment})
     local = site_codes.read(settings.tenant)
+    site_codes.announce(settings.tenant, local)
     site_texts.check(settings.tenant)
     security.trust(settings.tenant)  # the key files are read here, so that a bad one stops start-up with one line
     knowledge.catalogue()

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+from cds_service import printout
 from cds_service.tenants import SettingsError, Tenant
-from fhir_mappings import local_codes
-from fhir_mappings.local_codes import LocalCodes, LocalCodesError
+from fhir_mappings import code_maps, map_review
+from fhir_mappings.code_files import LocalCodesError
+from fhir_mappings.local_codes import LocalCodes
+
+# Whose codes stand first in an order: some EHRs place an order by these alone.
+FIRST = {"epic": code_maps.PLACED_BY}
 
 
 def read(tenant: Tenant) -> LocalCodes:
@@ -16,8 +23,23 @@ def read(tenant: Tenant) -> LocalCodes:
         try:
             files[name] = (Path(tenant.folder) / name).read_bytes()
         except OSError as error:
-            raise SettingsError(f"codes.concept_maps[{position}]: {name} cannot be read") from error
+            raise SettingsError(f"codes.concept_maps[{position}]: {name} cannot be read ({error.strerror})") from error
     try:
-        return local_codes.read(files)
+        return code_maps.read(files, FIRST.get(tenant.client.profile, ()))
     except LocalCodesError as error:
         raise SettingsError(f"codes.concept_maps: {error}") from error
+
+
+def announce(tenant: Tenant, local: LocalCodes) -> None:
+    """Says on standard error what the maps hold, and what of them will do nothing or may not be meant."""
+    for line in _lines(tenant, local):
+        print(printout.safe(line), file=sys.stderr, flush=True)
+
+
+def _lines(tenant: Tenant, local: LocalCodes) -> Iterator[str]:
+    if tenant.codes.concept_maps:
+        yield map_review.summary(local, len(set(tenant.codes.concept_maps)))
+    yield from (f"Warning: local codes {line}" for line in map_review.warnings(local))
+    without = map_review.orderables_without(local, code_maps.PLACED) if tenant.client.profile == "epic" else ()
+    if without:
+        yield f"Warning: no preference-list code, by which Epic places an order, for: {', '.join(without)}"

@@ -6,11 +6,11 @@ elements stay undecoded (`Raw`) until somebody asks for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 from msgspec import Raw, Struct
-from msgspec.json import Decoder
+from msgspec.json import Decoder, encode
 
 from fhir_mappings.answers import NOT_JSON
 from fhir_mappings.resources import ABSENT, BodyStructure, CodeableConcept, Quantity, Reference
@@ -33,6 +33,7 @@ class Extension(Struct, gc=False):
     extension: Raw = ABSENT
 
 
+_ANYTHING = Decoder()
 _RAWS = Decoder(list[Raw])
 _EXTENSION = Decoder(Extension, strict=False)
 _REFERENCE = Decoder(Reference, strict=False)
@@ -76,3 +77,39 @@ def _parts(raw: Raw) -> list[Raw]:
         return _RAWS.decode(raw)
     except NOT_JSON:
         return [raw]
+
+
+def coded(raw: Raw, means: Callable[[object, object], Iterable[tuple[str, str]]]) -> Raw:
+    """The same with the codings that `means` finds for a system and code put beside every coding, however deep."""
+    if raw == ABSENT:
+        return raw
+    try:
+        whole = _ANYTHING.decode(raw)
+        found = [(codings, ours) for codings in _codings(whole) if (ours := _meant(codings, means))]
+        for codings, ours in found:
+            codings += ours
+        return Raw(encode(whole)) if found else raw
+    except NOT_JSON:
+        return raw
+
+
+def _codings(whole: Any) -> Iterator[list[Any]]:
+    """Every list called "coding"; walked without recursion, since how deep it goes is the sender's choice."""
+    waiting = [whole]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if isinstance(part.get("coding"), list):
+                yield part["coding"]
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+
+
+def _meant(codings: list[Any], means: Callable[[object, object], Iterable[tuple[str, str]]]) -> list[dict[str, str]]:
+    return [
+        {"system": system, "code": code}
+        for one in codings
+        if isinstance(one, dict)
+        for system, code in means(one.get("system"), one.get("code"))
+    ]

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Mapping
-from importlib import resources
-from types import MappingProxyType
 
 from fhir.resources.R4B.medicationrequest import MedicationRequest
 from fhir.resources.R4B.servicerequest import ServiceRequest
@@ -14,32 +10,13 @@ from pydantic import ValidationError
 
 from fhir_mappings import codes
 from fhir_mappings.local_codes import NONE, LocalCodes
+from fhir_mappings.orderables import CODINGS, name
 from fhir_mappings.units import UCUM
 from hooks.outcomes import Dose, ProposedOrder
 
 ROUTES = {"intravenous": "route_intravenous", "subcutaneous": "route_subcutaneous"}
 REASON = re.compile(r"(Condition|Observation)/[A-Za-z0-9\-.]{1,64}")
 MOST_REASONS = 10
-NAMES = {
-    "mri_whole_spine": "MRI of the whole spine (cervical, thoracic, lumbar)",
-    "ct_spine": "CT of the spine",
-}
-
-
-def _load() -> Mapping[str, tuple[dict[str, str], ...]]:
-    """The codings of each orderable; ValueError for a code that is not in the value set of that name."""
-    table = tomllib.loads((resources.files("fhir_mappings") / "order_codes.toml").read_text(encoding="utf-8"))
-    found = {}
-    for concept, wanted in table.items():
-        listed = {f"{system}|{code}": (system, code, display) for system, code, display in codes.codings(concept)}
-        missing = [code for code in wanted if code not in listed]
-        if missing:
-            raise ValueError(f"order_codes.toml: {concept}: {missing} not in its value set")
-        found[concept] = tuple(dict(zip(("system", "code", "display"), listed[code], strict=True)) for code in wanted)
-    return MappingProxyType(found)
-
-
-CODINGS = _load()
 
 
 def to_fhir(order: ProposedOrder, patient_id: str, local: LocalCodes = NONE) -> dict[str, object] | None:
@@ -83,13 +60,13 @@ def _medication(order: ProposedOrder, dose: Dose, code: dict[str, object], patie
 
 
 def _concept(order: ProposedOrder, local: LocalCodes) -> dict[str, object]:
-    ours = [dict(coding) for coding in CODINGS[order.concept]]
+    milligrams = order.dose.milligrams if order.dose else None
     theirs = [
-        {"system": system, "code": code} | ({"display": display} if display else {})
-        for coding in ours
-        for system, code, display in local.theirs.get((coding["system"], coding["code"]), ())
+        {"system": one.system, "code": one.code} | ({"display": one.display} if one.display else {})
+        for one in local.orders.get(order.concept, ())
+        if one.fits(milligrams)
     ]
-    return {"coding": [*theirs, *ours], "text": NAMES.get(order.concept, ours[0]["display"])}
+    return {"coding": [*theirs, *(dict(coding) for coding in CODINGS[order.concept])], "text": name(order.concept)}
 
 
 def _reasons(order: ProposedOrder) -> dict[str, object]:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from fhir_mappings import chart, codes, local_codes
+from fhir_mappings import chart, code_maps, codes, local_codes
 from fhir_mappings import facts as mapping
-from fhir_mappings.local_codes import LocalCodes, LocalCodesError
+from fhir_mappings.code_files import LocalCodesError
+from fhir_mappings.local_codes import LocalCodes
 from fhir_mappings.prefetch import templates
 from fhir_mappings.proposed_orders import to_fhir
 from hooks.facts import Facts
@@ -39,7 +40,7 @@ def changed(resource: dict[str, Any], group: dict[str, Any] | None = None, **tar
 
 
 def local(*resources: dict[str, Any]) -> LocalCodes:
-    return local_codes.read({f"{n}.json": json.dumps(one).encode() for n, one in enumerate(resources)})
+    return code_maps.read({f"{n}.json": json.dumps(one).encode() for n, one in enumerate(resources)})
 
 
 def facts(known: LocalCodes, *resources: Any) -> Facts:
@@ -107,7 +108,7 @@ def test_a_proposed_order_carries_the_sites_own_code_first() -> None:
 def test_a_wider_match_is_read_and_never_written() -> None:
     known = local(concept_map(ORDERS, LNC, ("SPINE-CUSTOM", "42698-1"), equivalence="wider"))
     assert known.ours
-    assert not known.theirs
+    assert not known.orders
 
 
 def test_a_code_that_cannot_be_searched_for_is_still_read() -> None:
@@ -124,7 +125,7 @@ def test_a_code_that_cannot_be_searched_for_is_still_read() -> None:
         (concept_map(LAB, LNC, ("CREA", "2160-0"), equivalence="narrower"), "narrower"),
         (concept_map(LAB, LNC, ("CREA", "2160-0"), equivalence="relatedto"), "relatedto"),
         ({"resourceType": "ConceptMap"}, "group"),
-        ({"resourceType": "ConceptMap", "group": [3]}, "wrong type"),
+        ({"resourceType": "ConceptMap", "group": [3]}, "an object is needed"),
         ({"resourceType": "ValueSet", "url": "urn:other"}, "url"),
         ({"resourceType": "ValueSet", "url": "urn:spine-cds:value-set:nothing"}, "url"),
         (
@@ -139,8 +140,8 @@ def test_a_code_that_cannot_be_searched_for_is_still_read() -> None:
         ([1], "not a FHIR resource"),
         (concept_map(LAB, LNC, ("X", "2160-0"), ("X", "17861-6")), "mapped to two things"),
         (concept_map(LNC, LNC, ("2160-0", "17861-6")), "keeps its meaning"),
-        (concept_map("", LNC, ("CREA", "2160-0")), "must be texts"),
-        (concept_map(LAB, LNC, ("CREA ", "2160-0")), "must be texts"),
+        (concept_map("", LNC, ("CREA", "2160-0")), "source: is needed"),
+        (concept_map(LAB, LNC, ("CREA ", "2160-0")), "spaces around it"),
         ({**concept_map(LAB, LNC, ("CREA", "2160-0")), "status": "retired"}, "retired"),
         (
             changed(concept_map(LAB, LNC, ("CREA", "2160-0")), dependsOn=[{"property": "specimen", "value": "serum"}]),
