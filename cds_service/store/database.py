@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, select, text
@@ -22,6 +23,7 @@ WAIT_SECONDS = 2  # for a connection, or for another writer
 STATEMENT_SECONDS = 3
 MIGRATION_LOCK = 0x5350494E  # "SPIN": replicas that start together migrate one after the other
 READS = "spine_cds_reads"
+NEWER = "a newer version of this software"
 log = logging.getLogger("cds_service.store")
 
 
@@ -83,6 +85,23 @@ def open_store(url: str) -> Store:
     return store
 
 
+def open_to_read(url: str) -> Store:
+    """The store that is there already, for reading only: nothing is made, migrated or written. Raises SettingsError."""
+    store = Store(_reading_engine(_address(url)))
+    try:
+        with store.engine.connect() as connection:
+            found = _revision(connection)
+    except SQLAlchemyError as error:
+        cause = type(getattr(error, "orig", None) or error).__name__
+        raise SettingsError(f"{KEY}: the database cannot be read ({cause})") from error
+    if found is None:
+        raise SettingsError(f"{KEY}: the database holds no tables of this service")
+    if found != schema.REVISION:
+        age = "an older version of this software; starting the server migrates it" if found < schema.REVISION else NEWER
+        raise SettingsError(f"{KEY}: the database was made by {age}")
+    return store
+
+
 def _address(url: str) -> URL:
     try:
         address = make_url(url)
@@ -100,6 +119,29 @@ def sqlite_file(url: str) -> str:
     """The file of an SQLite URL; empty for another database. Raises SettingsError."""
     address = _address(url)
     return (address.database or "") if address.get_backend_name() == "sqlite" else ""
+
+
+def _reading_engine(address: URL) -> Engine:
+    if address.get_backend_name() != "sqlite":
+        engine = _engine(address)
+        event.listen(engine, "connect", _only_read_postgresql)
+        return engine
+    file = Path(address.database or "").absolute()
+    if not file.is_file():  # said plainly here; SQLite's own word is the same for whatever it cannot open
+        raise SettingsError(f"{KEY}: there is no file {file}")
+    read_only = address.set(database=file.as_uri()).update_query_dict({"mode": "ro", "uri": "true"})
+    engine = create_engine(
+        read_only,
+        connect_args={"timeout": WAIT_SECONDS, "isolation_level": None},
+        execution_options={READS: True},
+        hide_parameters=True,
+    )
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _only_read_postgresql(connection: Any, _record: object) -> None:
+    connection.read_only = True
 
 
 def _engine(address: URL) -> Engine:
@@ -163,4 +205,4 @@ def _migrate(engine: Engine) -> None:
         try:
             command.upgrade(configuration, "head")
         except CommandError as error:
-            raise SettingsError(f"{KEY}: the database was made by a newer version of this software") from error
+            raise SettingsError(f"{KEY}: the database was made by {NEWER}") from error
