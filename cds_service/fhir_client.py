@@ -131,14 +131,19 @@ def _with_reason(answers: Mapping[str, Answer], lacking: Mapping[str, str], why:
 def expand(template: str, request: HookRequest) -> str | None:
     """A template with its {{context...}} tokens filled, or None when one of them cannot be."""
     known = {
-        "context.patientId": quote(request.patient_id, safe=""),
-        "context.encounterId": quote(request.encounter_id, safe="") if request.encounter_id else None,
+        "context.patientId": _one_step(request.patient_id),
+        "context.encounterId": _one_step(request.encounter_id or ""),
         "context.userId": quote(request.user_id, safe="/"),  # a reference: Type/id is a read
     }
     tokens = TOKEN.findall(template)
     if any(known.get(token) is None for token in tokens):
         return None
     return TOKEN.sub(lambda match: known[match[1]] or "", template)
+
+
+def _one_step(text: str) -> str | None:
+    """An id as one step of an address or one value; None for what FHIR allows as id and an address does not: dots."""
+    return quote(text, safe="") if text.strip(".") else None
 
 
 def fetch(

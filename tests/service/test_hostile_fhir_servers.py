@@ -1,12 +1,17 @@
-"""FHIR servers that drip: neither the call nor any thread or connection outlives the time allowed."""
+"""FHIR servers that drip, redirect, flood or hoard: what a call may cost is bounded, and nobody else is asked."""
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +19,11 @@ from conftest import RunningServer, call_body
 from test_fhir_search import access, request
 
 from cds_service import fhir_client
-from cds_service.fhir_client import complete
+from cds_service.fhir_client import Connections, complete
 from cds_service.fhir_request import retry_after
 from cds_service.services import BY_HOOK
 from fhir_mappings.answers import Given, Unavailable
-from tests.fhir_stub import FhirServer, searchset
+from tests.fhir_stub import FhirServer, Reply, reply, searchset
 
 TEMPLATES = dict(BY_HOOK["patient-view"].prefetch)
 QUERY = {"conditions": "Condition?patient={{context.patientId}}"}
@@ -32,6 +37,13 @@ DRIPS = {
     "a body until the end": (HEAD + b"Connection: close\r\n\r\n", b" "),
     "the length of a chunk": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"0"),
 }
+
+
+@pytest.fixture(scope="module")
+def connections() -> Iterator[Connections]:
+    opened = fhir_client.connect()
+    yield opened
+    opened.close()
 
 
 @contextmanager
@@ -154,3 +166,224 @@ def test_a_server_that_asks_to_wait_for_ages_is_not_waited_for(fhir_server: Fhir
 
 def test_a_wait_of_a_second_is_still_a_second() -> None:
     assert retry_after("1", 0.0) == 1.0
+
+
+# Redirects.
+
+ELSEWHERE = {
+    "another server": "{other}/Condition",
+    "without a scheme": "//{other_host}/fhir/Condition",
+    "with a user": "http://x:y@{other_host}/fhir/Condition",
+    "the same server": "{own}/Condition?again=1",
+    "a path": "/fhir/Condition?again=1",
+    "a relative path": "Condition?again=1",
+    "a file": "file:///etc/passwd",
+    "a server of the cloud": "http://169.254.169.254/latest/meta-data",
+    "nothing": "",
+    "no address": "http://[::1",
+    "letters that no header may hold": "http://\u00e9.example.org/",
+}
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 305, 307, 308])
+@pytest.mark.parametrize("location", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_no_redirect_is_followed(
+    fhir_server: FhirServer, other_server: FhirServer, status: int, location: str, connections: Connections
+) -> None:
+    host = other_server.url.partition("//")[2].partition("/")[0]
+    there = location.format(other=other_server.url, own=fhir_server.url, other_host=host)
+    headers = {"Content-Type": "application/fhir+json", "Location": there, "Refresh": f"0; url={there}", "URI": there}
+    fhir_server.replies["Condition"] = (status, headers, b"{}")
+    other_server.answer("Condition", searchset())
+    found = complete(request(fhir_server.url), QUERY, access(fhir_server.url), connections)
+    assert found["conditions"] == Unavailable(f"HTTP {status} from the FHIR server")
+    assert len(fhir_server.asked) == 1
+    assert other_server.asked == []
+
+
+@pytest.mark.parametrize("name", ["Content-Location", "Location", "Refresh", "Link"])
+def test_an_answer_that_names_another_place_is_an_answer(
+    fhir_server: FhirServer, other_server: FhirServer, name: str, connections: Connections
+) -> None:
+    status, headers, content = reply(searchset())
+    fhir_server.replies["Condition"] = (status, {**headers, name: f"{other_server.url}/Condition"}, content)
+    found = complete(request(fhir_server.url), QUERY, access(fhir_server.url), connections)
+    assert found["conditions"] == Given(())
+    assert other_server.asked == []
+
+
+MEGABYTE = 1_000_000
+
+
+def flooding(status: int, sent: list[int], most: int = 200) -> Callable[[BaseHTTPRequestHandler], None]:
+    """Answers with a body of 200 megabytes, and notes how many of them were taken."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        handler.send_header("Location", "/fhir/Condition?again=1")
+        handler.send_header("Content-Type", "application/fhir+json")
+        handler.send_header("Content-Length", str(most * MEGABYTE))
+        handler.end_headers()
+        try:
+            for _ in range(most):
+                handler.wfile.write(b" " * MEGABYTE)
+                sent[0] += 1
+        except OSError:
+            pass
+        handler.close_connection = True
+
+    return answer
+
+
+@pytest.mark.parametrize("status", [200, 201, 302, 307, 308, 404, 500])
+def test_no_body_is_read_beyond_the_limit(fhir_server: FhirServer, status: int, connections: Connections) -> None:
+    """Of a redirect, whose body the library would read whole, not either."""
+    taken = [0]
+    fhir_server.replies["Condition"] = flooding(status, taken)
+    limits = access(fhir_server.url, timeout_seconds=20.0, max_bytes=2 * MEGABYTE)
+    found = complete(request(fhir_server.url), QUERY, limits, connections)
+    assert isinstance(found["conditions"], Unavailable)
+    assert taken[0] < 20  # what lies in the buffers of the machine
+
+
+@pytest.mark.parametrize("layers", [1, 2, 5])
+def test_a_body_that_unpacks_to_a_thousand_times_its_size(
+    fhir_server: FhirServer, layers: int, connections: Connections
+) -> None:
+    content = b'{"resourceType": "Bundle", "x": "' + b" " * (100 * MEGABYTE)
+    for _ in range(layers):
+        content = gzip.compress(content, 6)
+    headers = {"Content-Type": "application/fhir+json", "Content-Encoding": ", ".join(["gzip"] * layers)}
+    fhir_server.replies["Condition"] = (200, headers, content)
+    limits = access(fhir_server.url, timeout_seconds=20.0, max_bytes=2 * MEGABYTE)
+    tracemalloc.start()
+    found = complete(request(fhir_server.url), QUERY, limits, connections)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found["conditions"] == Unavailable("the FHIR server's answers are too large")
+    assert peak < 20 * MEGABYTE
+
+
+# What is written, and what the machine's settings could change.
+
+
+def test_nothing_of_a_call_is_written_whatever_a_server_answers(server: RunningServer, fhir_server: FhirServer) -> None:
+    """Headers that cannot be read are a warning of the library, with the address and so the patient in it."""
+    token, patient = "zq-planted-token-zq", "zq-planted-patient-zq"
+
+    def strange(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nno header at all\r\nContent-Type: text/plain\r\n\r\n")
+        handler.close_connection = True
+
+    body = {**call_body(), "prefetch": {}, "fhirServer": fhir_server.url}
+    body["context"] = {**body["context"], "patientId": patient}
+    body["fhirAuthorization"] = {"access_token": token, "token_type": "Bearer", "expires_in": 300, "scope": "x"}
+    body["fhirAuthorization"]["subject"] = "cds-service"
+    replies = [strange, drop_line, flooding(200, [0], 30), reply({}, 302, Location=f"http://{patient}/{token}")]
+    replies += [reply({"resourceType": "Patient", "id": patient, "birthDate": [token]}), reply([token])]
+    for answer in replies:
+        for kind in ("Patient", "Condition", "Observation"):
+            fhir_server.replies[kind] = answer
+        response = server.post(body)
+        assert response.status_code == 412, response.text
+        assert token not in response.text
+        assert patient not in response.text
+    assert token not in server.written()
+    assert patient not in server.written()
+
+
+def drop_line(handler: BaseHTTPRequestHandler) -> None:
+    handler.close_connection = True
+
+
+def test_no_proxy_and_no_password_file_of_the_machine_is_used(
+    fhir_server: FhirServer, other_server: FhirServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, other_server.url.removesuffix("/fhir"))
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login planted password planted\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    fhir_server.answer("Condition", searchset())
+    opened = fhir_client.connect()
+    for token in ("planted", None):
+        call = request(fhir_server.url, access_token=token)
+        found = complete(call, QUERY, access(fhir_server.url, token_optional=True), opened)
+        assert found["conditions"] == Given(())
+    opened.close()
+    assert other_server.asked == []
+    assert [headers.get("Authorization") for _, headers in fhir_server.asked] == ["Bearer planted", None]
+
+
+@pytest.mark.parametrize("token", ["a\r\nX-Evil: 1", "a\nb", "\u4e2d", "a\rb", "\u00e9\r\n\r\nGET / HTTP/1.1"])
+def test_a_token_that_no_header_may_hold_is_not_sent(
+    fhir_server: FhirServer, token: str, connections: Connections
+) -> None:
+    fhir_server.answer("Condition", searchset())
+    found = complete(request(fhir_server.url, access_token=token), QUERY, access(fhir_server.url), connections)
+    assert isinstance(found["conditions"], Unavailable)
+    assert fhir_server.asked == []
+
+
+@pytest.mark.parametrize("patient", [".", "..", "...", "a/../../admin", "a?x=1", "a#b", "a&code=x", "\u00e9"])
+def test_an_id_stays_an_id(fhir_server: FhirServer, patient: str, connections: Connections) -> None:
+    """Of a step made of dots no address is made; anything else is written so that it is one step, or one value."""
+    templates = {"patient": "Patient/{{context.patientId}}", **QUERY}
+    complete(request(fhir_server.url, patient_id=patient), templates, access(fhir_server.url), connections)
+    paths = [path for path, _ in fhir_server.asked]
+    assert all(path.startswith(("/fhir/Patient/", "/fhir/Condition?patient=")) for path in paths)
+    assert not any(mark in path.partition("?patient=")[2] for path in paths for mark in "/?#&")
+    assert all(path.count("/") <= 3 for path in paths)
+    assert bool(paths) == bool(patient.strip("."))
+
+
+# Too many at once.
+
+
+def test_no_more_requests_at_once_than_a_server_may_have(fhir_server: FhirServer) -> None:
+    """Four calls of nine searches each, of which the server sees three at a time."""
+    connections, lock = fhir_client.connect(), threading.Lock()
+    under_way, most = [0], [0]
+
+    def answer(_: BaseHTTPRequestHandler) -> Reply:
+        with lock:
+            under_way[0] += 1
+            most[0] = max(most[0], under_way[0])
+        time.sleep(0.02)
+        with lock:
+            under_way[0] -= 1
+        return reply(searchset())
+
+    for kind in {query.partition("?")[0].partition("/")[0] for query in TEMPLATES.values()}:
+        fhir_server.replies[kind] = answer
+    limits = access(fhir_server.url, timeout_seconds=20.0, at_once=3)
+    with ThreadPoolExecutor(4) as calls:
+        found = list(calls.map(lambda _: complete(request(fhir_server.url), TEMPLATES, limits, connections), range(4)))
+    connections.close()
+    assert most == [3]
+    assert len(fhir_server.asked) == 4 * len(TEMPLATES)
+    assert not [one for answers in found for one in answers.values() if isinstance(one, Unavailable)]
+
+
+def test_a_search_that_never_had_its_turn_says_so(fhir_server: FhirServer, other_server: FhirServer) -> None:
+    """And the searches of another server do not wait for it."""
+    connections = fhir_client.connect()
+    fhir_server.replies["Condition"] = hangs
+    other_server.answer("Condition", searchset())
+    templates = {"conditions": "Condition?a=1", "others": "Condition?a=2"}
+    limits = access(fhir_server.url, timeout_seconds=0.6, at_once=1)
+    with ThreadPoolExecutor(1) as calls:
+        slow = calls.submit(complete, request(fhir_server.url), templates, limits, connections)
+        healthy = complete(request(other_server.url), QUERY, access(other_server.url, at_once=1), connections)
+        assert healthy["conditions"] == Given(())
+        said = sorted(one.reason for one in slow.result().values() if isinstance(one, Unavailable))
+    late = "timed out after 0.6 s"
+    assert said == [late, f"{late}, waiting for other searches of the same FHIR server"]
+    assert len(fhir_server.asked) == 1
+    fhir_server.answer("Condition", searchset())
+    assert complete(request(fhir_server.url), QUERY, limits, connections)["conditions"] == Given(())  # turns come back
+    connections.close()
+
+
+def hangs(handler: BaseHTTPRequestHandler) -> None:
+    time.sleep(1)
+    handler.close_connection = True
