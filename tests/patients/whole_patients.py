@@ -63,24 +63,39 @@ class Answer:
 
 def opened(*resources: dict[str, Any], **options: Any) -> Answer:
     """The chart is opened."""
-    return _answer({"hook": "patient-view", "context": {}}, resources, **options)
+    return _answer(opening_request(*resources, **options))
 
 
 def signing(*drafts: dict[str, Any], record: tuple[dict[str, Any], ...] = (), **options: Any) -> Answer:
     """The drafts are about to be signed."""
+    return _answer(signing_request(*drafts, record=record, **options))
+
+
+def _answer(request: dict[str, Any]) -> Answer:
+    answered = evaluate(json.dumps(request).encode(), TENANT, TODAY)
+    return Answer(answered.cards, {str(one.rule): one.as_dict() for one in answered.decisions})
+
+
+def opening_request(*resources: dict[str, Any], **options: Any) -> dict[str, Any]:
+    """The body of patient-view."""
+    return _request({"hook": "patient-view", "context": {}}, resources, **options)
+
+
+def signing_request(*drafts: dict[str, Any], record: tuple[dict[str, Any], ...] = (), **options: Any) -> dict[str, Any]:
+    """The body of order-sign."""
     entries = [{"resource": draft} for draft in drafts]
     context = {"draftOrders": {"resourceType": "Bundle", "entry": entries}}
-    return _answer({"hook": "order-sign", "context": context}, record, **options)
+    return _request({"hook": "order-sign", "context": context}, record, **options)
 
 
-def _answer(
+def _request(
     call: dict[str, Any],
     resources: tuple[dict[str, Any], ...],
     *,
     without: tuple[str, ...] = (),
     age: int = 64,
     sex: str = "female",
-) -> Answer:
+) -> dict[str, Any]:
     found: dict[str, list[dict[str, Any]]] = {key: [] for key in PREFETCH if key != "patient"}
     for resource in resources:
         found[KEYS[resource["resourceType"]]].append(resource)
@@ -97,8 +112,7 @@ def _answer(
         "prefetch": prefetch,
         "context": {"userId": "Practitioner/1", "patientId": "p1", **call["context"]},
     }
-    answered = evaluate(json.dumps(request).encode(), TENANT, TODAY)
-    return Answer(answered.cards, {str(one.rule): one.as_dict() for one in answered.decisions})
+    return request
 
 
 def problem(name: str, system: str, code: str, onset: str | None = None, **more: Any) -> dict[str, Any]:
