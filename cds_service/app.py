@@ -104,6 +104,7 @@ def refused(error: ServiceError) -> Response:
         return response
     outcome = operation_outcome(error.code, error.diagnostics, error.expression)
     response = json_response(outcome, error.status, mimetype=FHIR_JSON)
+    response.headers.update(error.headers)
     if isinstance(error, Overloaded | StoreUnavailable):
         response.headers["Retry-After"] = RETRY_SECONDS
     return response

@@ -4,14 +4,17 @@
     +-- HookRequestError   400  the request is malformed; names the field
     +-- FeedbackRefused    400  some items of a feedback report are malformed; names each field, the others are kept
     +-- NotTrusted         401  the caller's token is absent or not valid; bare, says nothing more
+    +-- NotAReader         401  name and password of a reader are absent or wrong; asks for them
     +-- UnknownService     404
     +-- SearchRefused      400  a search of the published rules asks for what it cannot answer; names the parameter
     +-- UnknownResource    404
+    +-- NotInLedger        404
     +-- NotAcceptable      406
     +-- BodyLate           408  the body did not arrive in time
     +-- NeededDataMissing  412  the patient or the conditions could not be had; names the prefetch keys
     +-- BodyTooLarge       413
     +-- WrongMediaType     415
+    +-- TooManyGuesses     429  too many wrong passwords of readers; says when to come again
     +-- Overloaded         503  too much is under way; says when to come again
     +-- StoreUnavailable   503  what must be remembered, or looked up, could not be; says when to come again
 
@@ -20,17 +23,22 @@ No message may hold a value from the request: bodies carry patient data, and who
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 FHIR_JSON = "application/fhir+json"
 
 
 class ServiceError(Exception):
-    """A refusal. `expression` holds FHIRPath-like names of what was wrong in the request, `diagnostics` says why."""
+    """A refusal. `expression` holds FHIRPath-like names of what was wrong in the request, `diagnostics` says why.
+
+    `headers` go out with it.
+    """
 
     status: ClassVar[int]
     code: ClassVar[str]  # FHIR IssueType
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, diagnostics: str, expression: Iterable[str] = ()) -> None:
         super().__init__(diagnostics)
@@ -66,6 +74,16 @@ class NotTrusted(ServiceError):
     status, code = 401, "login"
 
 
+class NotAReader(ServiceError):
+    """Who asks to read what readers may see has given no name and password, or a wrong one."""
+
+    status, code = 401, "login"
+    headers = MappingProxyType({"WWW-Authenticate": 'Basic realm="Spine CDS readers", charset="UTF-8"'})
+
+    def __init__(self) -> None:
+        super().__init__("This is for readers that the site has named: their name and password are needed.")
+
+
 class UnknownService(ServiceError):
     """No CDS service has this id."""
 
@@ -88,6 +106,18 @@ class UnknownResource(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("Nothing is published under this id. A search without parameters lists what there is.")
+
+
+class NotInLedger(ServiceError):
+    """No call of this tenant has this card or hookInstance."""
+
+    status, code = 404, "not-found"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The ledger holds no call of this tenant with this card or hookInstance. It may be older than what is "
+            "kept; a closing card on which no rule stands is found by its call's hookInstance."
+        )
 
 
 class NotAcceptable(ServiceError):
@@ -132,6 +162,16 @@ class WrongMediaType(ServiceError):
     """The body is not plain or gzip-compressed JSON in UTF-8."""
 
     status, code = 415, "not-supported"
+
+
+class TooManyGuesses(ServiceError):
+    """Too many wrong passwords lately: none is looked at for a while. Takes the seconds until one is."""
+
+    status, code = 429, "throttled"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__("Too many wrong passwords. Try again later.")
+        self.headers = MappingProxyType({"Retry-After": str(seconds)})
 
 
 class Overloaded(ServiceError):

@@ -19,6 +19,8 @@ from hooks import knowledge
 
 URL_LETTERS = re.compile(r"[A-Za-z0-9._~:/\[\]!$&'()*+,;=%-]*")  # RFC 3986 without ?, # and @
 ORIGIN_LETTERS = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[1-9][0-9]*)?")
+# What `cds-service password-hash` writes: scrypt with its cost (no less than werkzeug's own), salt and 64 bytes.
+PASSWORD_HASH = re.compile(r"scrypt:(32768|65536|131072|262144):8:[1-9]\$[A-Za-z0-9]{8,64}\$[0-9a-f]{128}")
 ASYMMETRIC = ("ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA")
 # What each EHR can do with a card. "standard" is what CDS Hooks 2.0.1 promises.
 PROFILES: dict[str, dict[str, bool | int]] = {
@@ -133,6 +135,13 @@ class Refire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     enabled: bool = True
 
 
+class Reader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[[reader]]: someone of the site who may read the ledger, by name and password; see `cds-service password-hash`."""
+
+    name: Name
+    password_hash: str
+
+
 class Cors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """[cors]: the browser origins that may call."""
 
@@ -153,6 +162,7 @@ class Tenant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: Texts = msgspec.field(default_factory=Texts)
     cors: Cors = msgspec.field(default_factory=Cors)
     refire: Refire = msgspec.field(default_factory=Refire)
+    reader: list[Reader] = []
     folder: str = ""  # where the file lies, for the key files that it names; never read from the file itself
 
     @property
@@ -218,10 +228,20 @@ def _check(tenant: Tenant) -> None:
     unknown = sorted(set(tenant.rules) - {"default"} - set(knowledge.catalogue()))
     if unknown:
         raise SettingsError(f"rules.{unknown[0]}: there is no such rule; `cds-service rules` lists them")
+    _check_readers(tenant.reader)
     for position, signature in enumerate(tenant.sign_off):
         _check_sign_off(signature, f"sign_off[{position}]")
         if tenant.sign_off.index(signature) != position:
             raise SettingsError(f"sign_off[{position}]: is given twice")
+
+
+def _check_readers(readers: list[Reader]) -> None:
+    names = [reader.name for reader in readers]
+    for position, reader in enumerate(readers):
+        if names.count(reader.name) > 1:
+            raise SettingsError(f"reader[{position}].name: is given twice")
+        if not PASSWORD_HASH.fullmatch(reader.password_hash):
+            raise SettingsError(f"reader[{position}].password_hash: must be what `cds-service password-hash` prints")
 
 
 def _check_sign_off(signature: SignOff, key: str) -> None:
