@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sqlite3
 import re
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,15 @@ def test_rules_in_shadow_are_recorded_and_not_shown(tmp_path: Path) -> None:
     assert line["rules"]["suspected_cord_compression"] == "recommend"
     assert "suspected_cord_compression" in line["shadow"]
     assert "multidisciplinary_review" not in line["rules"]
+    with sqlite3.connect(tmp_path / "server" / "store.db") as ledger:
+        fates = dict(ledger.execute("SELECT rule, fate FROM speech"))
+        (document,) = ledger.execute("SELECT document FROM call").fetchone()
+    ledger.close()
+    assert fates["bone_modifying_agent"] == "shown"
+    assert fates["suspected_cord_compression"] == "shadow"
+    assert set(fates.values()) == {"shown", "shadow"}
+    recorded = {rule["rule"]: rule["outcome"] for rule in json.loads(document)["rules"]}
+    assert recorded == line["rules"]
 
 
 def test_health_and_version(server: RunningServer) -> None:
