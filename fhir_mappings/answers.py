@@ -24,6 +24,9 @@ ASKED = {
     "imagingReports": "DiagnosticReport",
 }
 BESIDE = frozenset({"OperationOutcome", "Patient", "Medication"})  # what comes with a search that found nothing
+# Types of Bundle that, empty, mean "none found"; total is optional in FHIR, and so is the type to careless senders. An
+# empty history, message, batch or whatever is no answer to a search.
+FOUND_NONE = (None, "searchset", "collection")
 REMARKS = frozenset({"warning", "information"})  # severities of an outcome that is no failure
 # Issue types by which a server says that it did not look, or that it holds something back, however mild it calls it.
 WITHHELD = frozenset(
@@ -142,6 +145,8 @@ def _bundle(bundle: Bundle) -> Given | Unavailable:
     entries = tuple((entry.fullUrl, entry.resource) for entry in parts if memoryview(entry.resource) != NULL)
     lost = len(parts) - len(entries)  # a refused part of a batch, a hidden resource: something was there
     further, next_page = _further(bundle.link or ())
+    if not parts and bundle.type not in FOUND_NONE:
+        return Unavailable("the EHR sent a Bundle that is no answer to a search")
     if entries and all(resource_type(resource) == "OperationOutcome" for _, resource in entries):
         nothing = bundle.total == 0 and not lost and not further
         if not nothing or any(failed(resource) for _, resource in entries):

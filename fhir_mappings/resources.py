@@ -212,6 +212,7 @@ class Link(Struct, gc=False):
 class Bundle(Struct, gc=False):
     """A searchset or collection; its resources stay undecoded, so that a bad one cannot void the others."""
 
+    type: str | None = None
     total: int | None = None
     link: list[Link] | None = None
     entry: list[Entry] | None = None
