@@ -39,7 +39,7 @@ def announce(tenant: Tenant, local: LocalCodes) -> None:
 def _lines(tenant: Tenant, local: LocalCodes) -> Iterator[str]:
     if tenant.codes.concept_maps:
         yield map_review.summary(local, len(set(tenant.codes.concept_maps)))
-    yield from (f"Warning: local codes {line}" for line in map_review.warnings(local))
+    yield from (f"Warning: {line}" for line in map_review.warnings(local))
     without = map_review.orderables_without(local, code_maps.PLACED) if tenant.client.profile == "epic" else ()
     if without:
         yield f"Warning: no preference-list code, by which Epic places an order, for: {', '.join(without)}"

@@ -67,13 +67,18 @@ def _concept_map(name: str, resource: dict[str, Any]) -> Iterator[Entry]:
         if "unmapped" in group:
             raise LocalCodesError(f"{place}.unmapped: codes must be mapped one by one")
         source = _source(place, text(place, group, "source"))
-        for position, element in members(f"{place}.", group, "element"):
+        for position, element in _named(members(f"{place}.", group, "element")):
             code_files.no_r5(f"{position}.", element, code_files.R5_OF_ELEMENTS)
             local, display = _local(position, source, element)
             for goal in _targets(position, element):
                 target, same = _target(position, group, goal), goal["equivalence"] in SAME
                 _placed(position, source, target)
                 yield Entry(name, source, local, display, target, same)
+
+
+def _named(found: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Places with the local code that stands there, which is what the site looks for."""
+    return ((f"{place} ({one['code']})" if isinstance(one.get("code"), str) else place, one) for place, one in found)
 
 
 def _targets(place: str, element: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -93,9 +98,9 @@ def _targets(place: str, element: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _source(place: str, system: str) -> str:
-    """The system of the local codes; Epic's own as Epic writes them, since it knows them in no other spelling."""
+    """The system of the local codes as orders and searches have to write it; other spellings of it are read too."""
     tidied = spellings.tidy(system)
-    if tidied in PLACED_BY:
+    if tidied in PLACED_BY or tidied.startswith("urn:oid:"):
         return tidied
     if tidied.startswith(EPIC):
         raise LocalCodesError(f"{place}: {system} is no system of orders; those are {' and '.join(PLACED_BY)}")
@@ -121,7 +126,7 @@ def _target(place: str, group: dict[str, Any], goal: dict[str, Any]) -> Code:
     written, code = text(place, group, "target"), text(f"{place}.target", goal, "code")
     system = spellings.known(written)
     if system is None:
-        known = ", ".join(sorted((*spellings.SYSTEMS, codes.ASSESSMENT)))
+        known = ", ".join(sorted(spellings.SYSTEMS))
         raise LocalCodesError(f"{place}: target {written}|{code}: the system is none of ours: {known}")
     if not codes.concepts(system, code) and not _is_assessment(system, code):
         raise LocalCodesError(f"{place}: target {written}|{code} is in none of our value sets")
@@ -182,7 +187,7 @@ def _value_set(name: str, resource: dict[str, Any]) -> Iterator[Entry]:
         if "filter" in include or "valueSet" in include or "concept" not in include:
             raise LocalCodesError(f"{place}: local codes must be listed one by one")
         source = _source(place, text(place, include, "system"))
-        for position, entry in members(f"{place}.", include, "concept"):
+        for position, entry in _named(members(f"{place}.", include, "concept")):
             local, display = _local(position, source, entry)
             _placed(position, source, target)
             yield Entry(name, source, local, display, target, same=True)
@@ -199,7 +204,9 @@ def _stand_in(name: str, url: str) -> Code:
     common = frozenset.intersection(*(codes.concepts(*one) for one in listed))
     plain = (None, None, None)
     found = [one for one in listed if codes.concepts(*one) == common and _particulars(*one) == plain]
-    if not found or concept in conflicts.BROAD or concept in kinds.KINDS[kinds.UNREAD].concepts:
+    if concept in kinds.KINDS[kinds.UNREAD].concepts:
+        raise LocalCodesError(f"{name}: url: {concept} is read by no rule")
+    if not found or concept in conflicts.BROAD:
         raise LocalCodesError(
             f"{name}: url: the codes of {concept} mean different things; map each local code to one of them"
         )

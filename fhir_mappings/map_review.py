@@ -53,15 +53,17 @@ def _read_from(ours: Iterable[Code]) -> frozenset[str]:
 
 def warnings(local: LocalCodes) -> Iterator[str]:
     """What of the maps can do nothing, or not what it seems to; nothing for a map without such lines."""
-    yield from _line("read by no rule", (_said(one) for one in _once(local) if _kind(one.local, [one.ours]) == UNREAD))
-    yield from _line("read from another kind of record than it seems to be of; is it mapped right?", _elsewhere(local))
+    unread = (_said(one) for one in _once(local) if _kind(one.local, [one.ours]) == UNREAD)
+    yield from _line("no rule reads what these local codes are mapped to", unread)
+    what = "these local codes are read from another kind of record than their system or file suggests"
+    yield from _line(what, _elsewhere(local))
     asked = {LABS, ASSESSMENTS}
     unasked = (one for one in _once(local) if kinds.of(*one.ours) & asked and not searchable(one.local))
-    yield from _line("not asked for, since no search can name it; read only where it is sent all the same", unasked)
+    yield from _line("no search can name these local codes, so that they are read only where sent unasked", unasked)
     placed = {(code.system, code.code) for codes_of in local.orders.values() for code in codes_of}
     wider = (one for one in _once(local) if one.system in PLACED_BY and one.local not in placed)
-    yield from _line("mapped to something wider (wider, subsumes), and so in no order", wider)
-    yield from _line("several codes by which one order may be placed; they are written in this order", _several(local))
+    yield from _line("these are mapped to something wider (wider, subsumes), and so stand in no order", wider)
+    yield from _line("several codes for one order, written in this sequence", _several(local))
 
 
 def _line(what: str, found: Iterable[object]) -> Iterator[str]:
@@ -82,11 +84,14 @@ def _said(entry: Entry) -> str:
 
 
 def _elsewhere(local: LocalCodes) -> Iterator[str]:
-    """Codes that differ from most of their system in where they are read, or from what system and file are called."""
+    """Codes that differ from most of their system in where they are read, or from what system and file are called.
+
+    A body site may stand on every record, whatever else its system holds.
+    """
     usual = _usual(local)
     for one in _once(local):
         read = _read_from(local.ours[one.local])
-        if not read or one.system in PLACED_BY:
+        if not read or SITES in read or one.system in PLACED_BY:
             continue
         ours = spellings.known(one.system)
         called = kinds.called(one.file) if ours else kinds.called(one.file, one.system)
