@@ -31,6 +31,7 @@ from cds_service.config import Settings
 from cds_service.errors import FHIR_JSON, NotTrusted, Overloaded, ServiceError, StoreUnavailable, operation_outcome
 from cds_service.front import RETRY_SECONDS, FrontDoor
 from cds_service.hook_request import parse
+from cds_service.pages.ledger import ledger_pages
 from cds_service.pages.reading import pages
 from cds_service.publication import fhir_urls
 from cds_service.routes import EXTENSION, Service, hook_urls, json_response, running, status_urls
@@ -63,6 +64,8 @@ def create_app(settings: Settings) -> Flask:
     )
     for urls in (hook_urls, status_urls, pages, fhir_urls):
         app.register_blueprint(urls)
+    if settings.tenant.reader or settings.tenant.is_sandbox:
+        app.register_blueprint(ledger_pages)  # nobody else may read it, so that it is not there for anybody else
     app.register_error_handler(ServiceError, refused)
     app.register_error_handler(HTTPException, refused_by_flask)
     app.register_error_handler(Exception, failed)

@@ -1,4 +1,4 @@
-"""The command line: serve, evaluate, rules, doctor, example."""
+"""The command line: serve, evaluate, rules, doctor, explain, password-hash, example."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from cds_service import (
     config,
     doctor_command,
     examples,
+    explain_command,
     fhir_client,
     memory,
+    password_command,
     printout,
     security,
     services,
@@ -96,6 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     listing.set_defaults(run=_rules)
 
     doctor_command.add_to(commands)
+    explain_command.add_to(commands)
+    password_command.add_to(commands)
 
     posting = commands.add_parser("example", help="post the bundled patient-view example to a running server")
     posting.add_argument("base_url", metavar="URL")

@@ -136,7 +136,7 @@ class Refire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Reader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[[reader]]: someone of the site who may read the ledger, by name and password; see `cds-service password-hash`."""
+    """[[reader]]: someone of the site who may read the ledger; `cds-service password-hash` makes the hash."""
 
     name: Name
     password_hash: str

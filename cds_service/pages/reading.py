@@ -7,7 +7,7 @@ from datetime import date
 from flask import Blueprint, Response, render_template, request
 from werkzeug.exceptions import NotFound
 
-from cds_service import __version__, catalogue, intended_use, services, source_attributes
+from cds_service import __version__, catalogue, intended_use, readers, services, source_attributes
 from cds_service.routes import here, json_response
 from hooks.knowledge import Knowledge
 
@@ -35,6 +35,7 @@ def start() -> str:
         open_to_all=not tenant.issuer,
         services=services.SERVICES,
         version=__version__,
+        ledger=readers.may_ask(request, tenant),
     )
 
 
