@@ -20,14 +20,15 @@ from hooks import refire
 from hooks.cards import RULES_EXTENSION
 from hooks.facts import Fact
 from hooks.knowledge import Knowledge
-from hooks.outcomes import CannotTell, Decision, Recommend
+from hooks.outcomes import CannotTell, Decision, Failed, Outcome, Recommend
 
-SHOWN, ASKED, CUT, SILENCED, SHADOW = "shown", "asked", "cut", "silenced", "shadow"
+SHOWN, ASKED, CUT, FAILED, SILENCED, SHADOW = "shown", "asked", "cut", "failed", "silenced", "shadow"
 # What became of a rule that had something to say. "asked" stands on the closing card, "cut" is only named there.
 FATES: Mapping[str, str] = {
     SHOWN: "shown on a card",
     ASKED: "asked for data on the closing card",
     CUT: "not shown for lack of room, or until after the emergency; named on the closing card",
+    FAILED: "failed on our side; named on the closing card",
     SILENCED: "not shown: a user overrode it, and the facts are the same",
     SHADOW: "not shown: in shadow mode at this site",
 }
@@ -76,10 +77,15 @@ def _fates(answered: Answered) -> dict[str, tuple[str, str]]:
     fates |= dict.fromkeys(answered.silenced, (SILENCED, ""))
     for card in answered.cards:
         for said in card.get("extension", {}).get(RULES_EXTENSION, ()):  # type: ignore[attr-defined] # a card is JSON
-            outcome = answered.decision(said["rule"]).outcome
-            fate = CUT if said.get("cut") else SHOWN if isinstance(outcome, Recommend) else ASKED
+            fate = CUT if said.get("cut") else _fate(answered.decision(said["rule"]).outcome)
             fates[said["rule"]] = (fate, str(card["uuid"]))
     return fates
+
+
+def _fate(outcome: Outcome) -> str:
+    if isinstance(outcome, Recommend):
+        return SHOWN
+    return FAILED if isinstance(outcome, Failed) else ASKED
 
 
 def _spoke(decision: Decision) -> bool:
