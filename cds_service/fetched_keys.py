@@ -23,6 +23,7 @@ from cds_service.issuer_keys import KeySet, NotAKeySet, PublicKey, read_key_set
 MAX_BYTES = 262_144  # of a key set; a hundred keys with certificates
 PIECE = 16_384
 WAITING = 2  # callers, of all issuers together, that may wait for a fetch; the other threads stay free
+_LATE = "was not there in time"
 log = logging.getLogger(__name__)
 
 
@@ -65,15 +66,21 @@ class FetchedKeys:
         self._url, self._setting, self._algorithms = url, setting, algorithms
         self._waiting, self._pace = waiting, pace or Pace()
         self._thread = threading.Thread(target=self._run, name="issuer-keys", daemon=True)
-        self._turn = threading.Condition()  # guards the next four; never held while fetching
+        self._turn = threading.Condition()  # guards what follows up to _fetches; never held while fetching
         self._due = self._began = float("-inf")
-        self._wanted = self._fetching = False
+        self._wanted = self._fetching = self._stopped = False
         self._fetches = 0
         self._held, self._said = _Held(), "they have not been fetched yet"
 
     def start(self) -> None:
         """Begins to fetch. The first keys may come later than the first caller."""
         self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the fetching, after the fetch under way."""
+        with self._turn:
+            self._wanted = self._stopped = True
+            self._turn.notify_all()
 
     def find(self, kid: str) -> PublicKey | None:
         """The key with this id. An unknown one has the keys fetched anew, unless that was done a moment ago."""
@@ -113,6 +120,8 @@ class FetchedKeys:
         while True:
             with self._turn:
                 self._turn.wait_for(lambda: self._wanted, max(self._due - time.monotonic(), 0))
+                if self._stopped:
+                    return
                 self._wanted, self._fetching, self._began = False, True, time.monotonic()
             seconds = self._refresh(time.monotonic())
             with self._turn:
@@ -150,7 +159,7 @@ def _faults(found: KeySet) -> str:
 def fetch(url: str, pace: Pace) -> tuple[bytes, float]:
     """The bytes at an address, and for how many seconds they are fresh. Raises KeysNotHad.
 
-    Follows no redirect and no proxy of the machine, keeps no cookie, and ends the connection when the time is up.
+    When time is up the connection is ended, which may look like the end of an answer: so the clock has the last word.
     """
     ends = time.monotonic() + pace.fetch
     line = Line()
@@ -159,21 +168,28 @@ def fetch(url: str, pace: Pace) -> tuple[bytes, float]:
     timer.daemon = True
     timer.start()
     try:
-        with requests.Session() as session:
-            session.trust_env = False
-            session.mount("https://", EndableAdapter())
-            session.mount("http://", EndableAdapter())
-            with session.get(url, timeout=pace.fetch, allow_redirects=False, stream=True) as response:
-                if response.status_code != 200:
-                    raise KeysNotHad(f"was answered with HTTP {response.status_code}")
-                return _body(response.raw), freshness(response.headers.get("Cache-Control"), pace)
+        answer = _answer(url, pace)
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         late = time.monotonic() >= ends
-        why = f"was not there within {pace.fetch:g} s" if late else f"could not be fetched ({type(error).__name__})"
-        raise KeysNotHad(why) from error
+        raise KeysNotHad(_LATE if late else f"could not be fetched ({type(error).__name__})") from error
     finally:
         timer.cancel()
         line.let_go()
+    if time.monotonic() >= ends:
+        raise KeysNotHad(_LATE)
+    return answer
+
+
+def _answer(url: str, pace: Pace) -> tuple[bytes, float]:
+    """Follows no redirect and no proxy of the machine, and keeps no cookie."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.mount("https://", EndableAdapter())
+        session.mount("http://", EndableAdapter())
+        with session.get(url, timeout=pace.fetch, allow_redirects=False, stream=True) as response:
+            if response.status_code != 200:
+                raise KeysNotHad(f"was answered with HTTP {response.status_code}")
+            return _body(response.raw), freshness(response.headers.get("Cache-Control"), pace)
 
 
 def _body(body: urllib3.HTTPResponse) -> bytes:
@@ -187,7 +203,7 @@ def _body(body: urllib3.HTTPResponse) -> bytes:
 
 def freshness(cache_control: str | None, pace: Pace) -> float:
     """The seconds that a Cache-Control header allows, within our bounds."""
-    said = parse_cache_control_header(cache_control, cls=ResponseCacheControl)
+    said = parse_cache_control_header((cache_control or "").lower(), cls=ResponseCacheControl)
     if said.no_store or said.no_cache:
         return pace.shortest
     return pace.fresh if said.max_age is None else min(max(said.max_age, pace.shortest), pace.longest)

@@ -129,9 +129,11 @@ def _usable_with(jwk: dict[str, Any], algorithms: tuple[str, ...]) -> tuple[str,
 class FileKeys:
     """Keys in a file. A file that was changed is read again; what cannot be used then is logged, the old keys stay."""
 
-    def __init__(self, path: Path, setting: str, algorithms: tuple[str, ...]) -> None:
+    def __init__(
+        self, path: Path, setting: str, algorithms: tuple[str, ...], look_again: float = LOOK_AGAIN_SECONDS
+    ) -> None:
         """`setting` names the key of the tenant file. Raises SettingsError with it when the file cannot be used."""
-        self._path, self._setting, self._algorithms = path, setting, algorithms
+        self._path, self._setting, self._algorithms, self._look_again = path, setting, algorithms, look_again
         self._looking = threading.Lock()
         self._looked, self._state = time.monotonic(), self._stat()
         self._keys = self._read()
@@ -141,7 +143,7 @@ class FileKeys:
 
     def find(self, kid: str) -> PublicKey | None:
         """The key with this id, by the file as it was a moment ago."""
-        if time.monotonic() - self._looked >= LOOK_AGAIN_SECONDS and self._looking.acquire(blocking=False):
+        if time.monotonic() - self._looked >= self._look_again and self._looking.acquire(blocking=False):
             try:  # one thread looks; the others go on with the keys that are there
                 self._look()
             finally:

@@ -307,7 +307,8 @@ def names() -> Variants:
     found: Variants = {}
     others: list[Any] = [
         "https://other.example.org", f"{ISS}/", ISS.upper(), ISS.replace("https", "http"), f" {ISS}", f"{ISS} ",
-        f"{ISS}\0", ISS[:-1], f"{ISS}#", ISS.replace("e", "\u0435"), "", " ", 0, True, [], [ISS], {}, {"iss": ISS}, "\ud800", "*",
+        f"{ISS}\0", ISS[:-1], f"{ISS}#", ISS.replace("e", "\u0435"), "", " ", 0, True, [], [ISS], {}, {"iss": ISS},
+        "\ud800", "*",
     ]  # fmt: skip
     found |= {f"iss {value!r}": with_payload(lambda value=value: {**claims(), "iss": value}) for value in others}
     bad: list[Any] = ["", " ", "\n", 0, 5, True, [], ["a"], {}, "\ud800", None]

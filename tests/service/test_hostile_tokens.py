@@ -128,8 +128,8 @@ def test_an_audience_that_is_wrong_elsewhere(
 
 SCHEMES = [
     "{}", "Basic {}", "Token {}", "JWT {}", "Bearer: {}", "Bearer={}", "Bearer{}", "Bearer\t{}", "Bearer", "Bearer ",
-    'Bearer token="{}"', "Digest Bearer {}", "BearerX {}", "Negotiate {}", "Bearer,{}", "bearer realm=x {}", "DPoP {}", "",
-    "Bearer {} Bearer {}", "Basic {}, Bearer {}", "\u00a0Bearer {}", "Bearer\u00a0{}", "Be\u0430rer {}",
+    'Bearer token="{}"', "Digest Bearer {}", "BearerX {}", "Negotiate {}", "Bearer,{}", "bearer realm=x {}", "DPoP {}",
+    "", "Bearer {} Bearer {}", "Basic {}, Bearer {}", "\u00a0Bearer {}", "Bearer\u00a0{}", "Be\u0430rer {}",
 ]  # fmt: skip
 
 
