@@ -29,7 +29,8 @@ def read(files: Mapping[str, bytes], first: Sequence[str] = ()) -> LocalCodes:
 
     `first`: the systems whose codes stand before all others in an order, in this order.
     """
-    entries = tuple(entry for name, content in files.items() for entry in _entries(name, content))
+    resources = {name: code_files.load(name, content) for name, content in files.items()}
+    entries = tuple(entry for name, resource in resources.items() for entry in _entries(name, resource))
     known: dict[str, dict[str, tuple[Code, ...]]] = {}
     for entry in entries:
         by_system, key = known.setdefault(entry.code, {}), spellings.key(entry.system)
@@ -37,11 +38,11 @@ def read(files: Mapping[str, bytes], first: Sequence[str] = ()) -> LocalCodes:
         _agree(entry, meant)
         by_system[key] = tuple(sorted({*meant, entry.ours}))
     ours = {entry.local: known[entry.code][spellings.key(entry.system)] for entry in entries}
-    return LocalCodes(entries, ours, _orders(entries, first), known)
+    trials = tuple(name for name, resource in resources.items() if resource.get("experimental") is True)
+    return LocalCodes(entries, ours, _orders(entries, first), known, trials)
 
 
-def _entries(name: str, content: bytes) -> Iterator[Entry]:
-    resource = code_files.load(name, content)
+def _entries(name: str, resource: dict[str, Any]) -> Iterator[Entry]:
     return _concept_map(name, resource) if resource["resourceType"] == "ConceptMap" else _value_set(name, resource)
 
 

@@ -66,12 +66,14 @@ class LocalCodes:
     """All lines of a site's maps, and what follows: `ours` by local code as its map writes it, `orders` by orderable.
 
     The order of `orders` is the order in which they are written. `known` finds the meaning by code and tidied system.
+    `trials` are the files that say of themselves that they are not for real use.
     """
 
     entries: tuple[Entry, ...] = ()
     ours: Mapping[Code, tuple[Code, ...]] = field(default_factory=dict)
     orders: Mapping[str, tuple[OrderCode, ...]] = field(default_factory=dict)
     known: Mapping[str, Mapping[str, tuple[Code, ...]]] = field(default_factory=dict)
+    trials: tuple[str, ...] = ()
 
     def means(self, system: object, code: object) -> tuple[Code, ...]:
         """Our codes that a coding of the record stands for. The system may be spelled otherwise than in the map."""

@@ -53,6 +53,7 @@ def _read_from(ours: Iterable[Code]) -> frozenset[str]:
 
 def warnings(local: LocalCodes) -> Iterator[str]:
     """What of the maps can do nothing, or not what it seems to; nothing for a map without such lines."""
+    yield from _line("these maps are marked experimental, not for real use", local.trials)
     unread = (_said(one) for one in _once(local) if _kind(one.local, [one.ours]) == UNREAD)
     yield from _line("no rule reads what these local codes are mapped to", unread)
     what = "these local codes are read from another kind of record than their system or file suggests"

@@ -156,6 +156,11 @@ def test_several_preference_list_items_for_one_order_are_named_in_their_sequence
     assert line.endswith("sequence: mri_whole_spine (77 76)")
 
 
+def test_a_map_that_is_no_more_than_an_example_is_named() -> None:
+    (line,) = warned(concept_map(LAB, LNC, ("CREA", "2160-0")) | {"experimental": True})
+    assert line == "these maps are marked experimental, not for real use: 0.json"
+
+
 def test_a_long_list_is_cut_and_counted() -> None:
     (line,) = warned(concept_map(LAB, LNC, *((f"E{n}", "62238-1") for n in range(10))))
     assert line.endswith(f"{LAB}|E7 -> lab_egfr and 2 more")
