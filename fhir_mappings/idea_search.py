@@ -20,12 +20,15 @@ from importlib import resources, util
 from typing import Any
 
 UNKNOWN, NUMBER, VERTEBRA = "X", "0", "VERTEBRA"  # stand-ins for a word, a number and vertebrae
-VERTEBRAE = re.compile(r"\b[CTLS]\d{1,2}(?:\s?[-\u2013/,&]\s?[CTLS]?\d{1,2}\b)*(?!\s*N\d)")  # not the T of "T2 N0 M0"
+# Not the T of "T2 N0 M0". D (dorsal) from 4: "D3" is a vitamin.
+VERTEBRAE = re.compile(r"\b(?:[CTLS]\d{1,2}|D(?:[4-9]|1[0-2])\b)(?:\s?[-\u2013/,&]\s?[CTLSD]?\d{1,2}\b)*(?!\s*N\d)")
 NOT = re.compile(r"(?i:n't|(?<=can)not)\b")  # don't, cannot
 TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|[^\w\s]")
 LINE_ENDS = (".", ":", ";", "!", "?")
 SENTENCE_ENDS = frozenset(".!?;")
 SPANS = "ideas"
+DENIAL, LOOKING_BACK = "NEGATED_EXISTENCE", ("BACKWARD", "BIDIRECTIONAL")
+LAST_MARK = (",", ":", "-")  # "leg weakness, resolved"
 NOT_AFFIRMED = ("is_negated", "is_historical", "is_family", "is_hypothetical")  # set by ConText; uncertain is affirmed
 
 
@@ -131,6 +134,7 @@ def prepare() -> IdeaSearch:
             matcher.add(name, [pattern])
     capitals = frozenset(word for idea in knowledge()["idea"] for word in idea.get("capitals", ()))
     known = {word for words in knowledge()["words"].values() for word in words}
+    known |= set(knowledge()["context"]["stops"])
     known |= {token.lower_ for rule in context.rules for word in _strings(rule) for token in nlp.tokenizer(word)}
     search = IdeaSearch(nlp.vocab, matcher, context, frozenset(known), capitals)
     search.affirmed("No cord compression at T8 .")  # what is built on first use is built now
@@ -138,24 +142,55 @@ def prepare() -> IdeaSearch:
 
 
 def _rules(library_file: str) -> Iterator[Any]:
-    """The library's rules, a few of them filed under another category, and those that we add."""
+    """The library's rules, a few of them filed or turned another way, and those that we add."""
     from medspacy.context import ConTextRule
 
     amended = knowledge()["context"]
-    for rule in ConTextRule.from_json(library_file):
+    rules = [rule for rule in ConTextRule.from_json(library_file) if rule.literal not in amended["left_out"]]
+    for rule in rules:
         rule.category = amended["filed"].get(rule.literal, rule.category)
-        yield rule
+        rule.direction = amended["turned"].get(rule.literal, rule.direction)
     for added in amended["added"]:
         for literal in added["literals"]:
-            yield ConTextRule(literal, added["category"], direction=added["direction"])
+            rules.append(ConTextRule(literal, added["category"], _pattern(literal), direction=added["direction"]))
+    for rule in rules:
+        rule.terminated_by.update(amended["ended"].get(rule.category, ()))
+        if rule.category == DENIAL and rule.direction in LOOKING_BACK:
+            rule.on_modifies = _near
+        yield rule
+
+
+def _pattern(literal: str) -> list[dict[str, Any]]:
+    """Our notation of a rule, word by word, for spaCy's Matcher."""
+    words = knowledge()["words"]
+    ideas = sorted({word for name, listed in words.items() if name != "link" for word in listed})
+    gap = {"ORTH": {"NOT_IN": ideas}, "IS_PUNCT": False, "OP": "{0,2}"}
+    return [gap if word == "*" else _one_of(word) for word in literal.split()]
+
+
+def _one_of(alternatives: str) -> dict[str, Any]:
+    sets = knowledge()["context"]["sets"]
+    wanted = [word for name in alternatives.removesuffix("?").split("|") for word in sets.get(name, [name])]
+    return {"LOWER": {"IN": wanted}, "OP": "{0,1}" if alternatives.endswith("?") else "{1}"}
+
+
+def _near(target: Any, modifier: Any, _: Any) -> bool:
+    """May a word that denies what stands before it ("excluded") mean this mention? ConText looks back without end."""
+    amended, doc = knowledge()["context"], target.doc
+    between = [word.text for word in doc[target.end : modifier.start]]
+    if between and between[-1] in LAST_MARK:
+        between.pop()
+    between = between or [word.text for word in doc[modifier.end : target.start]]
+    unknown = between.count(UNKNOWN)
+    return unknown <= amended["unknown_between"] and not set(between).intersection(amended["stops"])
 
 
 def _strings(rule: Any) -> Iterator[str]:
-    """Every word that a rule of the library can match."""
+    """Every word that a rule can match."""
     if rule.pattern is None:
         yield rule.literal
     for token in rule.pattern or ():
-        lower = token.get("LOWER", ())
+        lower = token.get("LOWER", {})
         yield from (lower,) if isinstance(lower, str) else lower.get("IN", ())
 
 

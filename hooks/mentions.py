@@ -45,7 +45,9 @@ IDEAS: dict[str, Idea] = {
     "pathological_vertebral_fracture": Idea(
         "pathological vertebral fracture", ("pathological_vertebral_fracture_neoplastic",)
     ),
-    "spinal_metastasis": Idea("spinal metastasis", ("spinal_metastasis",), without_cancer=True, lasting=True),
+    "spinal_metastasis": Idea(  # a lytic or epidural lesion too: whoever codes it says what it is
+        "spinal metastasis or suspicious lesion", ("spinal_metastasis",), without_cancer=True, lasting=True
+    ),
     "bone_metastasis": Idea(
         "bone metastasis", ("bone_metastasis", "spinal_metastasis"), without_cancer=True, lasting=True
     ),

@@ -70,7 +70,10 @@ def test_an_uncoded_metastasis_is_one_line_in_our_words(reading: RunningServer) 
     assert card["summary"] == "Not assessed (spine metastasis): text without codes to review"
     assert card["indicator"] == "info"
     today = date.today().isoformat()
-    assert f"uncoded mention of spinal metastasis (Condition/c0, {today}): please code or review" in card["detail"]
+    assert (
+        f"uncoded mention of spinal metastasis or suspicious lesion (Condition/c0, {today}): please code or review"
+        in card["detail"]
+    )
     assert "Zebedee" not in str(card) + reading.written()
     assert "suggestions" not in card
 
@@ -91,7 +94,7 @@ def test_an_impression_of_a_report(reading: RunningServer) -> None:
     }
     body["prefetch"][REPORTS] = {"resourceType": "Bundle", "entry": [{"resource": report}]}
     (card,) = cards(reading, body)
-    assert "spinal metastasis (DiagnosticReport/r1" in card["detail"]
+    assert "spinal metastasis or suspicious lesion (DiagnosticReport/r1" in card["detail"]
     assert "cord compression" not in card["detail"]
 
 
