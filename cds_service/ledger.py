@@ -12,7 +12,7 @@ import msgspec
 
 from cds_service import __version__
 from cds_service.answer import Answered
-from cds_service.hook_request import HookRequest
+from cds_service.hook_request import FHIR_ID, HookRequest
 from cds_service.store.calls import Call, Speech
 from fhir_mappings import codes
 from fhir_mappings.local_codes import LocalCodes
@@ -121,9 +121,13 @@ def _rule(decision: Decision, answered: Answered) -> dict[str, object]:
 
 
 def _used(fact: Fact, versions: Mapping[str, str]) -> dict[str, str]:
-    """A fact as the id, version and date of its resource: no value, no text."""
-    when = getattr(fact, "when", None)
-    used = {"reference": fact.source, "version": versions.get(fact.source, ""), "date": when.text if when else ""}
+    """A fact as the id, version and date of its resource: no value, no text.
+
+    A version is the EHR's to choose, and is left out where it is no FHIR id: it could be any text.
+    """
+    when, version = getattr(fact, "when", None), versions.get(fact.source, "")
+    known = version if FHIR_ID.fullmatch(version) else ""
+    used = {"reference": fact.source, "version": known, "date": when.text if when else ""}
     return {key: value for key, value in used.items() if value}
 
 
