@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from cds_service import ledger
+from cds_service import ledger, services
 from cds_service.catalogue import without_empty
 from cds_service.errors import HookRequestError, NotInLedger
 from cds_service.store import calls, finding
@@ -26,7 +26,7 @@ NOTHING = "nothing"  # the fate of a rule that stands on no card and was kept of
 # Why a rule stands on no card, by its outcome, where the ledger has no fate of it.
 SILENT = {
     "not_applicable": "nothing to say",
-    "cannot_tell": "nothing to say: what is missing was not asked for, or another card asks for it",
+    "cannot_tell": "nothing shown: it asks for nothing here, or another card asks for the same",
     "failed": "failed on our side, not assessed",
 }
 FAILED = "failed on our side; named as not assessed on the closing card"
@@ -56,6 +56,7 @@ def explain(store: Store, tenant: str, asked: str) -> Entry:
         "call": _call(found, versions),
         "given": {"calls": found.calls, "times": [ledger.moment(one) for one in found.times]},
         "rules": _rules(found, document, speeches, numbers, _overrides(silenced, behind, versions)),
+        "not_asked": _not_asked(found.newest.service, document, versions),
         "data": {
             "unavailable": document.get("unavailable", {}),
             "incomplete": document.get("incomplete", {}),
@@ -123,7 +124,7 @@ def _rules(
 
 def _rule(kept: Entry, said: Speech | None, numbers: Mapping[str, int], override: Entry) -> Entry:
     known = knowledge.catalogue().get(kept["rule"])
-    card = said.card if said else ""
+    card, used = said.card if said else "", kept.get("because", [])
     return without_empty(
         {
             "rule": kept["rule"],
@@ -137,11 +138,18 @@ def _rule(kept: Entry, said: Speech | None, numbers: Mapping[str, int], override
             "card": card,
             "card_number": numbers.get(card),
             "override": override,
-            "used": kept.get("because", []),
+            "used": [one for place, one in enumerate(used) if one not in used[:place]],
             "missing": kept.get("missing", []),
             "why_not": kept.get("why_not"),
         }
     )
+
+
+def _not_asked(service: str, document: Mapping[str, Any], versions: Mapping[str, Any]) -> list[str]:
+    """Rules of this service that were known then, and have no outcome: the site had switched them off."""
+    asked = {one["rule"] for one in document.get("rules", ())}
+    ours = [rule.KNOWLEDGE.rule for one in services.SERVICES if one.id == service for rule in one.rules]
+    return [rule for rule in ours if rule in versions.get("rules", {}) and rule not in asked]
 
 
 def _fate(outcome: str, said: Speech | None, numbers: Mapping[str, int]) -> str:

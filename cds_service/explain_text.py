@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cds_service.explain import Entry
 
 WIDTH = 15  # of the labels in a terminal
+NOT_ASKED = "Not asked, switched off at this site"
 
 
 def as_text(explained: Entry) -> str:
@@ -23,6 +24,8 @@ def _lines(explained: Entry) -> Iterator[str]:
         yield from (line for rule in on_card for line in _rule(rule))
     yield f"\n{'Other rules' if on_card else 'Every rule'}, in order of precedence"
     yield from (line for rule in others for line in _rule(rule))
+    if explained["not_asked"]:
+        yield f"\n{NOT_ASKED}: {', '.join(explained['not_asked'])}"
     yield "\nData"
     yield from data_lines(explained)
     yield "\nFeedback"
