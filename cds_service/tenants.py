@@ -184,7 +184,7 @@ def load_tenant(path: Path | None) -> Tenant:
         bundled = resources.files("cds_service") / "default_tenant.toml"
         return read_tenant(bundled.read_text(encoding="utf-8"), folder="")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Windows editors put a byte order mark in front
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"tenant file {path}: cannot be read ({type(error).__name__})") from error
     return read_tenant(text, folder=str(path.resolve().parent))
