@@ -1,0 +1,64 @@
+"""cql-execution, the reference engine of CQL, asked twelve simple questions of the same chart, in a Node process."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from tests.bench import measures
+from tests.bench.bodies import PATIENT_VIEW, Call, body
+from tests.bench.inside import Inside
+from tests.bench.measures import Goal, Measure
+from tests.bench.serving import ROOT
+
+PACKAGES = ROOT / ".venv" / "cql"
+PROGRAM = Path(__file__).parent / "cql" / "evaluate.cjs"
+GOAL = Goal(50.0, at_least=True)
+
+
+def missing() -> str:
+    """Why it cannot be run here; empty when it can."""
+    if shutil.which("node") is None:
+        return "there is no node on this machine"
+    return "" if (PACKAGES / "node_modules" / "cql-execution").is_dir() else "its packages are not installed (npm)"
+
+
+def beside_ours(inside: Inside, folder: Path, day: date, seconds: float) -> Iterator[Measure]:
+    """Parsing and twelve retrieves there; here the whole call, with all rules, cards, validated orders and ledger."""
+    sent = body(Call(), day)
+    file = folder / "cql.json"
+    file.write_bytes(sent)
+    theirs: list[float] = []
+    ours: list[float] = []
+    command = ["node", str(PROGRAM), str(PACKAGES)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as node:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end or len(ours) < 10:
+            theirs.append(_evaluated(node, file))
+            began = time.perf_counter_ns()
+            inside.post(PATIENT_VIEW, sent)
+            ours.append((time.perf_counter_ns() - began) / 1e6)
+    theirs, ours = theirs[5:], ours[5:]  # Node compiles as it goes
+    times = {"cql-execution ms": measures.point(theirs, 0.5), "ours ms": measures.point(ours, 0.5)}
+    name = "cql-execution, 12 retrieves of M / ours, the whole call"
+    yield measures.of_pairs("CQL", name, theirs, ours, GOAL, times=times)
+
+
+def _evaluated(node: subprocess.Popen[str], file: Path) -> float:
+    """Milliseconds of one evaluation, after a look at what it found."""
+    if node.stdin is None or node.stdout is None:
+        raise RuntimeError("node was started without its pipes")
+    node.stdin.write(f"{file}\n")
+    node.stdin.flush()
+    line = node.stdout.readline()
+    if not line:
+        raise RuntimeError("node ended early")
+    said = json.loads(line)
+    if not said["found"]["asks spinal metastasis"] or said["found"]["asks cord compression"]:
+        raise RuntimeError(f"the chart was not understood: {said['found']}")
+    return float(said["milliseconds"])

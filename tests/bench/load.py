@@ -1,0 +1,54 @@
+"""Sixteen callers at once, two workers: requests per second beside the references, round by round."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from types import MappingProxyType
+
+from tests.bench import measures, talk
+from tests.bench.bodies import PATIENT_VIEW, SIZES, Call, body
+from tests.bench.measures import Goal, Measure
+from tests.bench.reference import FLOOR
+from tests.bench.serving import Server
+from tests.bench.talk import Rate, Target
+
+CONNECTIONS = 16
+GROUP = f"{CONNECTIONS} connections, 2 workers"
+GOALS: Mapping[str, Goal] = MappingProxyType({"M": Goal(1.5, at_least=True), "L": Goal(2.5, at_least=True)})
+PEER = Goal(2.0, at_least=True)
+SECONDS: Mapping[str, float] = MappingProxyType({"M": 2.5, "L": 4.0})  # of one round of one server
+ROUNDS = 4
+
+
+def requests_per_second(
+    ours: Server, reference: Server, peer: Server | None, day: date, scale: float
+) -> Iterator[Measure]:
+    """New connections in every round: which worker gets how many of them is chance."""
+    for size in ("M", "L"):
+        sent = body(Call(resources=SIZES[size]), day)
+        targets = [ours.call(PATIENT_VIEW, sent), reference.target(FLOOR, sent)]
+        if peer and size == "M":
+            targets.append(peer.target("/cds/cds-services/bench", sent))
+        rates = _rounds(targets, max(2, round(ROUNDS * scale)), SECONDS[size] * max(scale, 0.5))
+        yield _compared(f"patient-view {size}, requests per second / floor", rates, "floor", GOALS[size])
+        if len(targets) > 2:
+            yield _compared(f"patient-view {size}, requests per second / HealthChain", rates, "HealthChain", PEER)
+
+
+def _rounds(targets: Sequence[Target], rounds: int, seconds: float) -> dict[str, list[Rate]]:
+    found: dict[str, list[Rate]] = {target.name: [] for target in targets}
+    for number in range(rounds):
+        for target in targets if number % 2 else reversed(targets):
+            found[target.name].append(talk.rate(target, CONNECTIONS, seconds))
+    return found
+
+
+def _compared(what: str, rates: Mapping[str, Sequence[Rate]], other: str, goal: Goal) -> Measure:
+    ours, theirs = ([one.per_second for one in rates[name]] for name in ("ours", other))
+    times = {f"{name} req/s": statistics.median(one.per_second for one in rates[name]) for name in ("ours", other)}
+    times |= {f"{name} p50 ms": statistics.median(one.p50_ms for one in rates[name]) for name in ("ours", other)}
+    busy = {name: statistics.median(one.client for one in rates[name]) for name in ("ours", other)}
+    note = f"the client took {busy['ours']:.0%} of one core while asking ours, {busy[other]:.0%} with the {other}"
+    return measures.of_pairs(GROUP, what, ours, theirs, goal, times=times, note=note)

@@ -1,0 +1,103 @@
+"""A measure: a ratio with its spread, what it should be, and whether it is."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+GUARD = 2.0  # noise on shared machines is large: a run fails only on what is worse than its goal by this factor
+LOW, HIGH = 0.10, 0.90  # the spread that is shown
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The limit of a measure: an upper one, or a lower one where more is better."""
+
+    limit: float
+    at_least: bool = False
+
+    def met(self, value: float) -> bool:
+        return value >= self.limit if self.at_least else value <= self.limit
+
+    def guarded(self, value: float) -> bool:
+        """Good enough not to fail a run."""
+        return value * GUARD >= self.limit if self.at_least else value <= self.limit * GUARD
+
+    def __str__(self) -> str:
+        return f"{'>=' if self.at_least else '<='} {self.limit:g}"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """`value` is a median of ratios of neighbouring samples (`unit` "x") unless the unit says otherwise.
+
+    `low` and `high` are the 10 and 90 % points, `of_medians` the ratio of the two medians. `times` are absolute values
+    behind it, by what was measured; they are shown and never judged.
+    """
+
+    group: str
+    name: str
+    value: float
+    low: float
+    high: float
+    unit: str = "x"
+    of_medians: float | None = None
+    samples: int = 1
+    goal: Goal | None = None
+    times: Mapping[str, float] = field(default_factory=dict)  # milliseconds, requests per second: the name says
+    note: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """None where no goal is set."""
+        return self.goal.met(self.value) if self.goal else None
+
+    @property
+    def fails(self) -> bool:
+        return self.goal is not None and not self.goal.guarded(self.value)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "times": dict(self.times), "met": self.met, "fails": self.fails}
+
+
+def point(values: Sequence[float], share: float) -> float:
+    """The value below which that share of the values lies, between its two neighbours where it falls between them."""
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+def of_pairs(
+    group: str, name: str, ours: Sequence[float], theirs: Sequence[float], goal: Goal | None = None, **more: Any
+) -> Measure:
+    """Ours against theirs, sample by sample: what both suffered at the same moment cancels out."""
+    ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
+    return Measure(
+        group=group,
+        name=name,
+        value=statistics.median(ratios),
+        low=point(ratios, LOW),
+        high=point(ratios, HIGH),
+        of_medians=statistics.median(ours) / statistics.median(theirs),
+        samples=len(ratios),
+        goal=goal,
+        **more,
+    )
+
+
+def of_values(
+    group: str, name: str, values: Sequence[float], unit: str, goal: Goal | None = None, **more: Any
+) -> Measure:
+    """Values that are no ratios: megabytes, milliseconds."""
+    middle = statistics.median(values)
+    spread = {"low": point(values, LOW), "high": point(values, HIGH), "samples": len(values)}
+    return Measure(group=group, name=name, value=middle, unit=unit, goal=goal, **{**spread, **more})
+
+
+def milliseconds(nanoseconds: Sequence[float]) -> float:
+    """Their median."""
+    return statistics.median(nanoseconds) / 1e6

@@ -1,0 +1,111 @@
+"""One caller, one connection kept open: how long an answer takes beside parsing or scanning the same body."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from types import MappingProxyType
+
+from tests.bench import measures, talk
+from tests.bench.bodies import ORDER_SIGN, PATIENT_VIEW, SIZES, Call, body
+from tests.bench.measures import Goal, Measure
+from tests.bench.reference import FLOOR, SCAN
+from tests.bench.serving import Server
+
+GROUP = "One connection"
+FLOOR_GOALS: Mapping[str, Goal] = MappingProxyType(
+    {"S": Goal(1.25), "M": Goal(0.75), "L": Goal(0.40), "XL": Goal(0.40)}
+)
+SCAN_GOALS: Mapping[str, Goal] = MappingProxyType({"M": Goal(3.0), "L": Goal(2.6)})
+TAIL = Goal(2.0)
+SPOILT = Goal(1.1)
+GROWTH = Goal(1.15)
+SECONDS: Mapping[str, float] = MappingProxyType({"S": 8, "M": 15, "L": 16, "XL": 18})  # of a full run, for each hook
+LEAST: Mapping[str, int] = MappingProxyType({"S": 40, "M": 40, "L": 5, "XL": 3})
+
+
+def against_parsing(ours: Server, reference: Server, day: date, scale: float, brief: bool) -> Iterator[Measure]:
+    """Both hooks, every size; order-sign of the large sizes is left out of a brief run."""
+    for hook in (PATIENT_VIEW, ORDER_SIGN):
+        for size, resources in SIZES.items():
+            if brief and hook == ORDER_SIGN and size in ("L", "XL"):
+                continue
+            sent = body(Call(hook, resources), day)
+            took = talk.interleaved(
+                (ours.call(hook, sent), reference.target(FLOOR, sent), reference.target(SCAN, sent, "scan")),
+                SECONDS[size] * scale,
+                LEAST[size],
+            )
+            yield from _compared(f"{hook} {size}, {len(sent) / 1e6:.2f} MB", size, took)
+            if hook == PATIENT_VIEW and size == "M":
+                yield _tail(took)
+
+
+def _compared(what: str, size: str, took: Mapping[str, Sequence[float]]) -> Iterator[Measure]:
+    times = {f"{name} ms": measures.milliseconds(found) for name, found in took.items()}
+    floor, scan = FLOOR_GOALS.get(size), SCAN_GOALS.get(size)
+    yield measures.of_pairs(GROUP, f"{what} / floor", took["ours"], took["floor"], floor, times=times)
+    yield measures.of_pairs(GROUP, f"{what} / scan", took["ours"], took["scan"], scan, times=times)
+
+
+def _tail(took: Mapping[str, Sequence[float]]) -> Measure:
+    """The floor's own tail says how much of ours is the machine's."""
+    found = {name: measures.point(values, 0.99) / statistics.median(values) for name, values in took.items()}
+    p99 = {f"{name} p99 ms": measures.point(values, 0.99) / 1e6 for name, values in took.items()}
+    return Measure(
+        GROUP,
+        "p99 / p50, patient-view M",
+        found["ours"],
+        found["ours"],
+        found["ours"],
+        samples=len(took["ours"]),
+        goal=TAIL,
+        times=p99,
+        note=f"the floor's own in the same run: {found['floor']:.2f}, the scan's {found['scan']:.2f}",
+    )
+
+
+def out_of_scope(ours: Server, reference: Server, day: date, scale: float) -> Iterator[Measure]:
+    """The usual patient, who has no cancer: read in full, and nothing to say."""
+    sent = body(Call(in_scope=False), day)
+    took = talk.interleaved((ours.call(PATIENT_VIEW, sent), reference.target(FLOOR, sent)), 6 * scale, LEAST["M"])
+    times = {f"{name} ms": measures.milliseconds(found) for name, found in took.items()}
+    name = "patient-view M, patient without cancer / floor"
+    yield measures.of_pairs(GROUP, name, took["ours"], took["floor"], FLOOR_GOALS["M"], times=times)
+
+
+def spoilt(ours: Server, day: date, scale: float) -> Iterator[Measure]:
+    """One resource of 300 that cannot be read, against the same body with that resource in order."""
+    clean, other = body(Call(), day), body(Call(spoilt=True), day)
+    took = talk.interleaved(
+        (ours.call(PATIENT_VIEW, other, "one invalid"), ours.call(PATIENT_VIEW, clean, "clean")), 8 * scale, 40
+    )
+    times = {f"{name} ms": measures.milliseconds(found) for name, found in took.items()}
+    name = "one invalid resource of 300 / none"
+    yield measures.of_pairs(GROUP, name, took["one invalid"], took["clean"], SPOILT, times=times)
+
+
+def growth(ours: Server, day: date, scale: float) -> Iterator[Measure]:
+    """Time per resource of the largest chart against that of the middle one. Below 1: fixed costs spread out."""
+    small, large = (body(Call(resources=SIZES[size]), day) for size in ("M", "XL"))
+    rounds = [
+        (
+            talk.interleaved((ours.call(PATIENT_VIEW, small),), 0, least=9, warm=1)["ours"],
+            talk.interleaved((ours.call(PATIENT_VIEW, large),), 0, least=1, warm=0)["ours"],
+        )
+        for _ in range(max(3, round(15 * scale)))
+    ]
+    each_small = [statistics.median(few) / SIZES["M"] for few, _ in rounds]
+    each_large = [one[0] / SIZES["XL"] for _, one in rounds]
+    times = {"M us each": statistics.median(each_small) / 1e3, "XL us each": statistics.median(each_large) / 1e3}
+    name = "time per resource, 5,000 / 300 resources"
+    yield measures.of_pairs(GROUP, name, each_large, each_small, GROWTH, times=times)
+
+
+def against_healthchain(ours: Server, peer: Server, day: date, scale: float) -> Iterator[Measure]:
+    sent = body(Call(), day)
+    targets = (ours.call(PATIENT_VIEW, sent), peer.target("/cds/cds-services/bench", sent))
+    took = talk.interleaved(targets, 6 * scale, LEAST["M"])
+    times = {f"{name} ms": measures.milliseconds(found) for name, found in took.items()}
+    yield measures.of_pairs(GROUP, "patient-view M / HealthChain", took["ours"], took["HealthChain"], times=times)

@@ -1,0 +1,154 @@
+"""What is said of a run: a table, JSON, and a picture of how far each ratio is from its goal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from tests.bench.measures import GUARD, Measure
+from tests.bench.stages import Profile
+
+FORMAT = 1  # of the JSON
+VERDICT = {True: "met", False: "missed", None: ""}
+COLOURS = {True: "#2a7f3f", False: "#c8811a", None: "#777777"}
+WIDTH = 68  # of names
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole run. `not_run` says what was left out, and why."""
+
+    about: Mapping[str, Any]
+    measures: Sequence[Measure]
+    profiles: Sequence[Profile] = ()
+    not_run: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def failures(self) -> list[Measure]:
+        return [one for one in self.measures if one.fails]
+
+    def as_json(self) -> str:
+        whole = {
+            "format": FORMAT,
+            "about": dict(self.about),
+            "guard": GUARD,
+            "measures": [one.as_dict() for one in self.measures],
+            "profiles": [one.as_dict() for one in self.profiles],
+            "not_run": dict(self.not_run),
+            "failed": [f"{one.group}: {one.name}" for one in self.failures],
+        }
+        return json.dumps(whole, indent=1)
+
+    def as_text(self) -> str:
+        parts = [_line("", "ratio", "10-90 %", "goal", "", "of medians", "n", "absolute, not judged")]
+        for group, found in groupby(self.measures, key=lambda one: one.group):
+            parts += ["", group, *map(_measure, found)]
+        parts += ["", *(f"not run: {name}: {why}" for name, why in self.not_run.items())]
+        for one in self.profiles:
+            parts += ["", *_profile(one)]
+        notes = [f"{one.name}: {one.note}" for one in self.measures if one.note]
+        parts += ["", "Notes", *notes] if notes else []
+        return "\n".join([*parts, "", self._verdict()])
+
+    def _verdict(self) -> str:
+        judged = [one for one in self.measures if one.goal]
+        met = sum(bool(one.met) for one in judged)
+        said = f"{met} of {len(judged)} goals met; {len(self.failures)} worse than {GUARD:g} times the goal"
+        return "\n".join([said, *(f"  FAILED {one.group}: {one.name}: {_number(one.value)}" for one in self.failures)])
+
+
+def _line(name: str, *cells: str) -> str:
+    """The last cell is the longest, and stands to the left."""
+    widths = (8, 17, 9, 7, 11, 6)
+    columns = (cell.rjust(width) for cell, width in zip(cells[:-1], widths, strict=True))
+    return f"{name.ljust(WIDTH)}{''.join(columns)}  {cells[-1]}".rstrip()
+
+
+def _measure(one: Measure) -> str:
+    spread = f"[{_number(one.low)} - {_number(one.high)}]" if one.high != one.low else ""
+    unit = "" if one.unit == "x" else f" {one.unit}"
+    absolute = ", ".join(
+        f"{name.rpartition(' ')[0]} {_number(value)} {name.rpartition(' ')[2]}" for name, value in one.times.items()
+    )
+    medians = "" if one.of_medians is None else _number(one.of_medians)
+    goal = str(one.goal or "")
+    return _line(
+        f"  {one.name}", _number(one.value) + unit, spread, goal, VERDICT[one.met], medians, str(one.samples), absolute
+    )
+
+
+def _number(value: float) -> str:
+    """Three figures or so, without an exponent."""
+    return (
+        f"{value:.0f}"
+        if abs(value) >= 100
+        else f"{value:.1f}"
+        if abs(value) >= 10
+        else f"{value:.2f}"
+        if abs(value) >= 0.1
+        else f"{value:.3f}"
+    )
+
+
+def _profile(one: Profile) -> list[str]:
+    """Milliseconds and share of the whole call in this process; what is left is Flask, reading, security."""
+    total = sum(value for name, value in one.stages.items() if not name.startswith("of which"))
+    rows = [f"Stages of {one.hook}, {one.resources} resources (medians in this process, {one.whole_ms:.2f} ms in all)"]
+    for name, value in one.stages.items():
+        indent = 4 if name.startswith("of which") else 2
+        rows.append(f"{' ' * indent}{name}".ljust(34) + f"{value:9.3f} ms {value / one.whole_ms:6.1%}")
+    rest = max(one.whole_ms - total, 0.0)
+    return [*rows, "  Flask, reading the body".ljust(34) + f"{rest:9.3f} ms {rest / one.whole_ms:6.1%}"]
+
+
+def plot(report: Report, file: Path) -> None:
+    """Each judged measure as a share of its goal with its spread, and the stages of each profile. Needs matplotlib."""
+    import matplotlib  # of the extra `bench`
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    judged = [one for one in report.measures if one.goal][::-1]
+    figure, (goals, stages) = pyplot.subplots(
+        2, 1, figsize=(12, 3.5 + 0.3 * len(judged)), height_ratios=(len(judged) + 2, 6), layout="constrained"
+    )
+    _draw_goals(goals, judged)
+    _draw_stages(stages, report.profiles)
+    figure.savefig(file, dpi=110)
+    pyplot.close(figure)
+
+
+def _draw_goals(axes: Any, judged: Sequence[Measure]) -> None:
+    for row, one in enumerate(judged):
+        worst, value, best = sorted(map(_distance, [one] * 3, (one.low, one.value, one.high)))
+        axes.plot([worst, best], [row, row], color=COLOURS[one.met], linewidth=5, alpha=0.35, solid_capstyle="butt")
+        axes.plot(value, row, "o", color=COLOURS[one.met])
+    axes.axvline(1, color="black", linewidth=1)
+    axes.axvline(GUARD, color="#c0392b", linewidth=1, linestyle="--")
+    axes.set_xscale("log")
+    axes.set_yticks(range(len(judged)), [f"{one.name} ({one.goal})" for one in judged], fontsize=8)
+    axes.set_xlabel("share of the goal: left of 1 it is met, right of the dashed line the run fails")
+
+
+def _distance(one: Measure, value: float) -> float:
+    """How many times worse than the goal; below 1 better."""
+    if one.goal is None or value <= 0:
+        return 0.01
+    return max(one.goal.limit / value if one.goal.at_least else value / one.goal.limit, 0.01)
+
+
+def _draw_stages(axes: Any, profiles: Sequence[Profile]) -> None:
+    names = dict.fromkeys(name for one in profiles for name in one.stages if not name.startswith("of which"))
+    left = [0.0] * len(profiles)
+    labels = [f"{one.hook}, {one.resources}" for one in profiles]
+    for name in names:
+        widths = [one.stages.get(name, 0.0) for one in profiles]
+        axes.barh(labels, widths, left=left, label=name)
+        left = [start + width for start, width in zip(left, widths, strict=True)]
+    axes.set_xlabel("milliseconds by stage, in process (absolute, not judged)")
+    if profiles:
+        axes.legend(fontsize=7, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.35))

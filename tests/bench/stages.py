@@ -1,0 +1,190 @@
+"""Where the time of one answer goes: each stage called in turn as routes.call and answer.answer call them.
+
+Nothing in the service knows of this; when it puts its steps together differently, the test of this module says so.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import hashlib
+import io
+import pstats
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import msgspec
+from fhir.resources.R4B.medicationrequest import MedicationRequest
+from fhir.resources.R4B.servicerequest import ServiceRequest
+
+from cds_service import answer as answering
+from cds_service import fhir_client, ledger
+from cds_service.answer import Answered
+from cds_service.audit import AuditLine
+from cds_service.hook_request import HookRequest, parse
+from cds_service.store import calls
+from fhir_mappings import chart, proposed_orders
+from fhir_mappings.answers import NOT_JSON, Answer, Given, understand
+from fhir_mappings.chart import Chart
+from fhir_mappings.resources import decode
+from hooks import cards, refire, run
+from hooks.outcomes import ProposedOrder
+from tests.bench.inside import Inside
+
+DECODE, VALIDATION = "of which decoding resources", "of which validation"
+SHOWN = 30  # lines of the function profile
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Milliseconds of each stage (medians), of the whole call through Flask, and the functions that take the most."""
+
+    hook: str
+    resources: int
+    stages: Mapping[str, float]
+    whole_ms: float
+    functions: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "hook": self.hook,
+            "resources": self.resources,
+            "stages_ms": dict(self.stages),
+            "whole_ms": self.whole_ms,
+            "functions": self.functions.splitlines(),
+        }
+
+
+class _Laps:
+    """Nanoseconds since the last lap, by the name of the stage."""
+
+    def __init__(self) -> None:
+        self.took: dict[str, int] = {}
+        self._last = time.perf_counter_ns()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter_ns()
+        self.took[stage] = self.took.get(stage, 0) + now - self._last
+        self._last = time.perf_counter_ns()
+
+
+def once(inside: Inside, hook: str, body: bytes, day: date) -> tuple[dict[str, int], bytes]:
+    """Nanoseconds of each stage of one call, and the answer, which is the service's own to the byte."""
+    running, row = inside.running, inside.row(hook)
+    tenant, memory, settings = running.settings.tenant, running.memory, running.settings
+    laps = _Laps()
+    request = parse(body, row)
+    laps.lap("request")
+    answers = fhir_client.complete(request, row.prefetch)
+    laps.lap("prefetch")
+    patient = memory.patient(request, "")
+    laps.lap("identity")
+    record = _chart(request, answers)
+    laps.lap("decode and judge")
+    facts = row.facts(record, day)
+    laps.lap("map to facts")
+    decisions = run.decide((rule for rule in row.rules if tenant.mode(rule.KNOWLEDGE.rule) != "off"), facts)
+    live = [one for one in decisions if tenant.mode(one.rule) == "live"]
+    laps.lap("rules")
+    memory.resting(patient, refire.states(live).values())
+    laps.lap("overrides (store)")
+    seed = hashlib.sha256(body).digest()
+    laps.lap("digest of the body")
+    orders = _Orders(request.patient_id)
+    began = time.perf_counter_ns()
+    built = cards.build(live, facts, orders, answering.client(tenant, settings.public_base_url), seed)
+    laps.took["cards"] = time.perf_counter_ns() - began - orders.took
+    laps.took["orders to FHIR"] = orders.took
+    laps.took[VALIDATION] = orders.validated()
+    laps.lap("not counted")
+    versions = record.versions(fact.source for one in decisions for fact in getattr(one.outcome, "because", ()))
+    answered = Answered(built, decisions, facts, (), {}, {}, versions)
+    laps.lap("versions")
+    line = AuditLine(tenant=tenant.tenant.name, service=row.id, hook_instance=request.hook_instance)
+    line.answered(answered)
+    line.write(200, 1.0)
+    laps.lap("audit line")
+    entry = ledger.entry(answered, request, memory.tenant, "", patient, memory.versions, row.id, 0, 1.0)
+    laps.lap("ledger entry")
+    calls.write(memory.store, entry.call, entry.speeches)
+    laps.lap("ledger (store)")
+    said = msgspec.json.encode({"cards": built})
+    laps.lap("serialise")
+    laps.took.pop("not counted")
+    laps.took[DECODE] = _decoding(answers)
+    return laps.took, said
+
+
+def _chart(request: HookRequest, answers: Mapping[str, Answer]) -> Chart:
+    drafts = None if request.draft_orders is None else understand(request.draft_orders)
+    if drafts is not None and not isinstance(drafts, Given):
+        raise RuntimeError("the draft orders cannot be read")
+    return chart.read(answers, request.patient_id, request.fhir_server, drafts, request.selections)
+
+
+def _decoding(answers: Mapping[str, Answer]) -> int:
+    """The typed decoding of every resource alone."""
+    raws = [raw for one in answers.values() if isinstance(one, Given) for _, raw in one.entries]
+    began = time.perf_counter_ns()
+    for raw in raws:
+        try:
+            decode(raw)
+        except NOT_JSON:
+            continue
+    return time.perf_counter_ns() - began
+
+
+class _Orders:
+    """The service's converter of proposed orders, with a watch."""
+
+    def __init__(self, patient_id: str) -> None:
+        self._patient_id = patient_id
+        self._made: list[dict[str, Any]] = []
+        self.took = 0
+
+    def __call__(self, order: ProposedOrder) -> dict[str, Any] | None:
+        began = time.perf_counter_ns()
+        made = proposed_orders.to_fhir(order, self._patient_id)
+        self.took += time.perf_counter_ns() - began
+        if made is not None:
+            self._made.append(made)
+        return made
+
+    def validated(self) -> int:
+        """Nanoseconds that fhir.resources needs for what was made."""
+        models = {"MedicationRequest": MedicationRequest, "ServiceRequest": ServiceRequest}
+        began = time.perf_counter_ns()
+        for made in self._made:
+            models[made["resourceType"]].model_validate(made)
+        return time.perf_counter_ns() - began
+
+
+def profile(inside: Inside, hook: str, resources: int, body: bytes, day: date, repeats: int) -> Profile:
+    """Medians of `repeats` calls, stage by stage and through Flask in turn; then the functions of as many calls."""
+    rounds: list[dict[str, int]] = []
+    whole: list[int] = []
+    for number in range(repeats + 3):
+        took, said = once(inside, hook, body, day)
+        began = time.perf_counter_ns()
+        answer = inside.post(hook, body)
+        if number >= 3:  # after the warm-up
+            rounds.append(took)
+            whole.append(time.perf_counter_ns() - began)
+        if said != answer:
+            raise RuntimeError("the stages do not give the answer that the service gives")
+    stages = {name: statistics.median(one[name] for one in rounds) / 1e6 for name in rounds[0]}
+    return Profile(hook, resources, stages, statistics.median(whole) / 1e6, _functions(inside, hook, body, repeats))
+
+
+def _functions(inside: Inside, hook: str, body: bytes, repeats: int) -> str:
+    watch = cProfile.Profile()
+    watch.enable()
+    for _ in range(repeats):
+        inside.post(hook, body)
+    watch.disable()
+    text = io.StringIO()
+    pstats.Stats(watch, stream=text).strip_dirs().sort_stats("cumulative").print_stats(SHOWN)
+    return text.getvalue().strip()

@@ -1,0 +1,210 @@
+"""Clients that cost little beside the servers they ask: one kept-open connection, or many at once over raw sockets."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+HOST = "127.0.0.1"
+PIECE = 1 << 18
+PATIENCE = 120.0  # seconds for one answer
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is asked of whom. `request` is the whole HTTP request as bytes."""
+
+    name: str
+    port: int
+    request: bytes = field(repr=False)
+
+
+def post(path: str, body: bytes) -> bytes:
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def get(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+
+
+class Line:
+    """One connection that stays open."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection((HOST, port), timeout=PATIENCE)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def __enter__(self) -> Line:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def hang_up(self) -> None:
+        """Ends the connection, also for a thread that waits for an answer on it."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+
+    def ask(self, request: bytes) -> tuple[int, bytes]:
+        """The status and the body."""
+        self._socket.sendall(request)
+        answer = _Answer()
+        while not answer.whole:
+            answer.take(self._socket.recv(PIECE))
+        return answer.status, answer.body
+
+
+class _Answer:
+    """An HTTP answer with a Content-Length, as it comes in."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._head = -1
+        self._end = -1
+
+    def take(self, piece: bytes) -> None:
+        if not piece:
+            raise ConnectionError(f"the server hung up after {bytes(self._bytes[:200])!r}")
+        self._bytes += piece
+        if self._end < 0 and (head := self._bytes.find(b"\r\n\r\n")) >= 0:
+            names = bytes(self._bytes[:head]).lower().split(b"\r\n")
+            length = next(int(name[15:]) for name in names if name.startswith(b"content-length:"))
+            self._head, self._end = head + 4, head + 4 + length
+
+    @property
+    def whole(self) -> bool:
+        return 0 <= self._end <= len(self._bytes)
+
+    @property
+    def status(self) -> int:
+        return int(self._bytes[9:12])
+
+    @property
+    def body(self) -> bytes:
+        return bytes(self._bytes[self._head :])
+
+
+def asked(port: int, request: bytes) -> tuple[int, bytes]:
+    """One question over a connection of its own."""
+    with Line(port) as line:
+        return line.ask(request)
+
+
+def interleaved(
+    targets: Sequence[Target], seconds: float, least: int = 5, most: int = 2000, warm: int = 3
+) -> dict[str, list[float]]:
+    """Asks each target in turn, again and again; nanoseconds by target. Every other round runs backwards.
+
+    Ends after `seconds` or `most` rounds, not before `least`. An answer other than 200 ends the run.
+    """
+    took: dict[str, list[float]] = {target.name: [] for target in targets}
+    with ExitStack() as stack:
+        lines = {target.name: stack.enter_context(Line(target.port)) for target in targets}
+        for _ in range(warm):
+            for target in targets:
+                _timed(lines[target.name], target)
+        end = time.monotonic() + seconds
+        for number in range(most):
+            if number >= least and time.monotonic() > end:
+                break
+            for target in targets if number % 2 else reversed(targets):
+                took[target.name].append(_timed(lines[target.name], target))
+    return took
+
+
+def _timed(line: Line, target: Target) -> float:
+    began = time.perf_counter_ns()
+    status, body = line.ask(target.request)
+    took = time.perf_counter_ns() - began
+    if status != 200:
+        raise RuntimeError(f"{target.name} answered {status}: {body[:300]!r}")
+    return float(took)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What many connections at once got out of a server; `client` is the share of one core that asking took."""
+
+    per_second: float
+    p50_ms: float
+    client: float
+
+
+def rate(target: Target, connections: int, seconds: float, warm: float = 0.5) -> Rate:
+    """Every connection asks again as soon as it has been answered; counted after the warm-up."""
+    with selectors.DefaultSelector() as selector, ExitStack() as stack:
+        for _ in range(connections):
+            stack.callback(_Asking(target, selector).end)
+        _run(selector, time.monotonic() + warm)
+        began, cpu = time.monotonic(), time.process_time()
+        took = _run(selector, began + seconds)
+        lasted = time.monotonic() - began
+        share = (time.process_time() - cpu) / lasted
+    if not took:
+        raise RuntimeError(f"{target.name} answered nothing within {seconds} s")
+    return Rate(len(took) / lasted, statistics.median(took) * 1000, share)
+
+
+def many(target: Target, requests: int, connections: int) -> None:
+    """So many requests, over connections that each ask again as soon as they have been answered."""
+    with selectors.DefaultSelector() as selector, ExitStack() as stack:
+        for _ in range(connections):
+            stack.callback(_Asking(target, selector).end)
+        _run(selector, float("inf"), requests)
+
+
+def _run(selector: selectors.BaseSelector, until: float, most: int = sys.maxsize) -> list[float]:
+    """Seconds of each answer, until a moment of time.monotonic() or so many answers."""
+    took: list[float] = []
+    while len(took) < most and (left := min(until - time.monotonic(), PATIENCE)) > 0:
+        for key, _ in selector.select(timeout=left):
+            done = key.data.go_on()
+            if done is not None:
+                took.append(done)
+    return took
+
+
+class _Asking:
+    """One connection of many: sends what the socket takes, reads what has come."""
+
+    def __init__(self, target: Target, selector: selectors.BaseSelector) -> None:
+        self._target, self._selector = target, selector
+        self._socket = socket.create_connection((HOST, target.port), timeout=PATIENCE)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.setblocking(False)
+        self._begin()
+        selector.register(self._socket, selectors.EVENT_WRITE, self)
+
+    def _begin(self) -> None:
+        self._left = memoryview(self._target.request)
+        self._answer = _Answer()
+        self._began = time.monotonic()
+
+    def go_on(self) -> float | None:
+        """Seconds that the answer took, once it is whole."""
+        if self._left:
+            self._left = self._left[self._socket.send(self._left) :]
+            if not self._left:
+                self._selector.modify(self._socket, selectors.EVENT_READ, self)
+            return None
+        self._answer.take(self._socket.recv(PIECE))
+        if not self._answer.whole:
+            return None
+        if self._answer.status != 200:
+            raise RuntimeError(f"{self._target.name} answered {self._answer.status} under load")
+        took = time.monotonic() - self._began
+        self._begin()
+        self._selector.modify(self._socket, selectors.EVENT_WRITE, self)
+        return took
+
+    def end(self) -> None:
+        self._selector.unregister(self._socket)
+        self._socket.close()
