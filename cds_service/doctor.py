@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from urllib.parse import urlsplit
 
 import msgspec
 
-from cds_service import doctor_capabilities, fhir_client
+from cds_service import doctor_capabilities, fhir_client, fhir_medicines
 from cds_service.doctor_capabilities import Capabilities
 from cds_service.doctor_census import Census
 from cds_service.fhir_address import permitted
 from cds_service.fhir_client import Connections, FhirAccess
+from cds_service.fhir_medicines import MEDICINES
 from cds_service.fhir_search import Fetched
 from cds_service.hook_request import HookRequest
 from cds_service.services import for_site
 from cds_service.tenants import SettingsError, Tenant, is_loopback
-from fhir_mappings.answers import NOT_JSON, Answer, Given, Unavailable
-from fhir_mappings.chart import NEEDED
+from fhir_mappings import drug_references
+from fhir_mappings.answers import NOT_JSON, Answer, Given, Unavailable, asked_for
 from fhir_mappings.local_codes import LocalCodes
 from fhir_mappings.resources import Patient, decode
 
@@ -32,7 +33,7 @@ WIDE_QUERY = "Observation?patient={{context.patientId}}&_sort=-date&_count=200"
 
 @dataclass(slots=True)
 class Tried:
-    """One query, and what came of it for each patient in turn."""
+    """One query, and what came of it for each patient in turn; or, where it names ids, each time that it was asked."""
 
     key: str
     query: str
@@ -54,6 +55,11 @@ class Tried:
     @property
     def resources(self) -> int:
         return sum(len(one.answer.entries) for one in self.results if isinstance(one.answer, Given))
+
+    @property
+    def in_full(self) -> int:
+        """For how many patients it was answered, and nothing says that there is more."""
+        return sum(not _problem(one.answer) for one in self.results)
 
     @property
     def slowest(self) -> int:
@@ -97,26 +103,75 @@ def examine(
     """
     base = _base(server, token)
     access = FhirAccess((server,), timeout_seconds, token_optional=True, max_bytes=MAX_BYTES)
-    nobody = _request("none", server, token)
-    told = fhir_client.fetch(nobody, {"metadata": "metadata"}, base, access, connections)["metadata"].answer
+    site = _Site(server, token, base, access, connections)
+    told = site.fetch(site.request("none"), {"metadata": "metadata"})["metadata"].answer
     capabilities = doctor_capabilities.read(told)
     chosen, problem = list(patients), ""
     if not chosen:
-        chosen, problem = _choose(nobody, base, how_many, access, connections)
+        chosen, problem = _choose(site, how_many)
     queries = _queries(capabilities, local, texts=tenant.text.mentions)
-    templates = {tried.key: tried.query for tried in queries if tried.key != WIDE}
     census, unusable = Census(), Counter[str]()
     for patient_id in chosen:
-        request = _request(patient_id, server, token)
-        fetched = fhir_client.fetch(request, templates, base, access, connections)
-        # Afterwards and alone, so that the times of the others are those that a call would see.
-        fetched |= fhir_client.fetch(request, {WIDE: WIDE_QUERY}, base, access, connections)
-        for tried in queries:
-            tried.results.append(fetched[tried.key])
-        answers: dict[str, Answer] = {key: one.answer for key, one in fetched.items()}
+        answers = _answers(site, patient_id, queries)
         record = census.add(answers, patient_id, server, as_of, local)
         unusable.update(f"{key}: {reason}" for key, reason in record.needed_but_missing()[:1])
-    return Examined(tenant.fhir.timeout_seconds, capabilities, problem, queries, census, unusable, tenant)
+    asked = tuple(one for one in queries if one.key != MEDICINES or one.results)
+    return Examined(tenant.fhir.timeout_seconds, capabilities, problem, asked, census, unusable, tenant)
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """The server under examination, and how it is asked: each time with all the seconds that the operator gave."""
+
+    server: str
+    token: str | None
+    base: str
+    access: FhirAccess
+    connections: Connections
+
+    def request(self, patient_id: str) -> HookRequest:
+        """A call such as an EHR would make, without any prefetch."""
+        return HookRequest(
+            hook="patient-view",
+            hook_instance="",
+            patient_id=patient_id,
+            user_id="Practitioner/doctor",
+            encounter_id=None,
+            prefetch={},
+            fhir_server=self.server,
+            access_token=self.token,
+            draft_orders=None,
+            selections=None,
+        )
+
+    def fetch(self, request: HookRequest, templates: Mapping[str, str], max_pages: int = 0) -> dict[str, Fetched]:
+        access = replace(self.access, max_pages=max_pages) if max_pages else self.access
+        asked = fhir_client.asked(request, self.base, access, self.connections)
+        found = fhir_client.fetch(request, templates, asked)
+        return {key: replace(one, answer=_fitting(key, one.answer)) for key, one in found.items()}
+
+
+def _fitting(key: str, answer: Answer) -> Answer:
+    """The answer, or why it is none to what was asked."""
+    known = asked_for(key, answer)
+    misfit = known.misfit() if isinstance(known, Given) else ""
+    return Unavailable(misfit) if misfit else known
+
+
+def _answers(site: _Site, patient_id: str, queries: Iterable[Tried]) -> dict[str, Answer]:
+    """Everything of one patient; what each query took is noted with it."""
+    request, by_key = site.request(patient_id), {tried.key: tried for tried in queries}
+    templates = {key: tried.query for key, tried in by_key.items() if key not in (WIDE, MEDICINES)}
+    fetched = site.fetch(request, templates)
+    # Afterwards and alone, so that the times of the others are those that a call would see.
+    fetched |= site.fetch(request, {WIDE: WIDE_QUERY})
+    for key, one in fetched.items():
+        by_key[key].results.append(one)
+    answers: dict[str, Answer] = {key: one.answer for key, one in fetched.items()}
+    uses = drug_references.nameless(answers)
+    medicines = fhir_medicines.fetch(uses, site.base, lambda asked: site.fetch(request, asked))
+    by_key[MEDICINES].results.extend(medicines.fetched)
+    return answers | ({MEDICINES: Given(medicines.entries)} if medicines.entries else {})
 
 
 def _base(server: str, token: str | None) -> str:
@@ -129,29 +184,10 @@ def _base(server: str, token: str | None) -> str:
     return base
 
 
-def _request(patient_id: str, server: str, token: str | None) -> HookRequest:
-    """A call such as an EHR would make, without any prefetch."""
-    return HookRequest(
-        hook="patient-view",
-        hook_instance="",
-        patient_id=patient_id,
-        user_id="Practitioner/doctor",
-        encounter_id=None,
-        prefetch={},
-        fhir_server=server,
-        access_token=token,
-        draft_orders=None,
-        selections=None,
-    )
-
-
-def _choose(
-    nobody: HookRequest, base: str, how_many: int, access: FhirAccess, connections: Connections
-) -> tuple[list[str], str]:
+def _choose(site: _Site, how_many: int) -> tuple[list[str], str]:
     """The ids of the first patients that the server lists, or why there are none."""
-    one_page = FhirAccess(access.allowed_servers, access.timeout_seconds, True, access.max_bytes, max_pages=1)
     query = {"patients": f"Patient?_count={how_many}"}
-    answer = fhir_client.fetch(nobody, query, base, one_page, connections)["patients"].answer
+    answer = site.fetch(site.request("none"), query, max_pages=1)["patients"].answer
     if isinstance(answer, Unavailable):
         return [], answer.reason
     found = [name for _, raw in (answer.entries if answer else ()) if (name := _patient_id(raw))]
@@ -173,62 +209,5 @@ def _queries(capabilities: Capabilities, local: LocalCodes, texts: bool) -> tupl
         for key, query in service.prefetch.items():
             asked.setdefault((key, query), []).append(service.id)
     tried = [Tried(key, query, tuple(by), capabilities.lacks(query)) for (key, query), by in asked.items()]
-    return (*tried, Tried(WIDE, WIDE_QUERY, (), capabilities.lacks(WIDE_QUERY)))
-
-
-def lost(examined: Examined) -> frozenset[str]:
-    """The prefetch keys that could be had for no patient."""
-    return frozenset(tried.key for tried in examined.queries if tried.results and not tried.worked)
-
-
-def gaps(examined: Examined) -> list[str]:
-    """What would narrow the advice at this site, each as a line."""
-    told = examined.capabilities.problem
-    statement = [f"CapabilityStatement: {told}"] if told else []
-    lacking = [f"{reason}: nothing can be said of {n} patients" for reason, n in examined.unusable.most_common()]
-    return [*statement, *lacking, *_query_gaps(examined), *_content_gaps(examined.census)]
-
-
-def _query_gaps(examined: Examined) -> Iterable[str]:
-    budget = examined.budget_seconds * 1000
-    for tried in examined.queries:
-        if tried.key != WIDE:
-            yield from (f"{tried.key}: {reason} ({times}x)" for reason, times in tried.problems.most_common())
-            if tried.worked and not tried.resources:
-                yield f"{tried.key}: found nothing for anybody; a search that is ignored would look the same"
-            if tried.slowest > budget:
-                over = sum(one.milliseconds > budget for one in tried.results)
-                yield (
-                    f"{tried.key}: too slow {over} of {len(tried.results)} times, up to {tried.slowest} ms; "
-                    f"the budget of a whole call is {budget:g} ms"
-                )
-            if any(one.post_refused for one in tried.results):
-                yield f"{tried.key}: is refused as POST, so that each call asks twice, the second time by a long URL"
-
-
-def _content_gaps(census: Census) -> Iterable[str]:
-    counts: Mapping[str, int] = {
-        "resources refused": census.refused.total(),
-        "values with a unit that is not understood": census.units.total(),
-        "conditions in words only": census.text_only["Condition"],
-        "drugs named only by a Medication that did not come": census.drugs_elsewhere,
-    }
-    yield from (f"{what}: {number}" for what, number in counts.items() if number)
-    if census.resources["Condition"] and not census.kept["Condition"]:
-        yield f"conditions: {census.resources['Condition']} read and none understood; are their codes local ones?"
-
-
-def cannot_be_used(examined: Examined) -> str:
-    """Why the service could do nothing at this site; the empty string when it could."""
-    capabilities, charts = examined.capabilities, examined.census.charts
-    if not charts:
-        return f"no patient to try: {examined.no_patients}"
-    if not capabilities.problem and not capabilities.is_r4:
-        return f"the server speaks FHIR {capabilities.fhir_version or 'of no stated version'}, not R4"
-    if examined.unusable.total() == charts:
-        return f"{' and '.join(NEEDED)} are needed and could be had of no patient: {_first(examined.unusable)}"
-    return ""
-
-
-def _first(reasons: Counter[str]) -> str:
-    return reasons.most_common(1)[0][0]
+    ours = {WIDE: WIDE_QUERY, MEDICINES: f"{fhir_medicines.QUERY}..."}
+    return (*tried, *(Tried(key, query, (), capabilities.lacks(query)) for key, query in ours.items()))

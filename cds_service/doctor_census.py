@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from fhir_mappings import chart, codes, facts, relevance, results, units
+from fhir_mappings import chart, codes, facts, medications, results, units
 from fhir_mappings.answers import Answer
 from fhir_mappings.chart import Chart
 from fhir_mappings.local_codes import NONE, LocalCodes
@@ -97,7 +97,7 @@ class Census:
         if isinstance(resource, Observation):
             self.units.update(_units(resource))
         elif isinstance(resource, MedicationRequest | MedicationAdministration):
-            self.drugs_elsewhere += _is_elsewhere(resource, record)
+            self.drugs_elsewhere += medications.is_unknown(record, resource)
 
     def _note(self, kind: str, element: str, concepts: list[CodeableConcept]) -> None:
         for concept in concepts:
@@ -156,15 +156,6 @@ def _unit(quantity: Quantity) -> str:
     if not written:
         return "(no unit)"
     return written if UNIT.fullmatch(written) else "(a unit in words)"
-
-
-def _is_elsewhere(use: MedicationRequest | MedicationAdministration, record: Chart) -> bool:
-    """Is the drug named only by a reference to a resource that is not there?"""
-    name = relevance.reference_of(use.medicationReference) if use.medicationCodeableConcept is None else None
-    if name is None:
-        return False
-    plain = name.partition("/_history/")[0]
-    return plain not in record.medicines and "/".join(plain.split("/")[-2:]) not in record.medicines
 
 
 def _met(known: Facts) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Any
 
-from cds_service import doctor, doctor_rules
+from cds_service import doctor_gaps, doctor_rules
 from cds_service.doctor import Examined, Tried
 from cds_service.doctor_census import Census, UnmappedCode
 from cds_service.doctor_hints import nearest
@@ -35,7 +35,7 @@ Report = dict[str, Any]
 
 def as_dict(examined: Examined) -> Report:
     """Everything that the report says."""
-    why_not, gaps = doctor.cannot_be_used(examined), doctor.gaps(examined)
+    why_not, gaps = doctor_gaps.cannot_be_used(examined), doctor_gaps.gaps(examined)
     census, told = examined.census, examined.capabilities
     return {
         "exit_code": UNUSABLE if why_not else GAPS if gaps else FINE,
@@ -136,7 +136,7 @@ def _rules(examined: Examined) -> list[Report]:
             "knows_in_part": _words(one.partly),
             "not_seen_in_these_charts": _words(one.not_seen),
         }
-        for one in doctor_rules.limits(on, doctor.lost(examined), seen)
+        for one in doctor_rules.limits(on, doctor_gaps.lost(examined), seen)
     ]
 
 

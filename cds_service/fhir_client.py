@@ -12,11 +12,14 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
+from cds_service import fhir_medicines
 from cds_service.fhir_address import permitted
 from cds_service.fhir_lines import EndableAdapter
+from cds_service.fhir_medicines import MEDICINES, Medicines
 from cds_service.fhir_request import Allowance, Asked, without_location
 from cds_service.fhir_search import MAX_PAGES, Fetched, Reading
 from cds_service.hook_request import HookRequest
+from fhir_mappings import drug_references
 from fhir_mappings.answers import Answer, Given, Unavailable, asked_for, understand
 
 PARALLEL = 40  # ten templates, those of texts included, for each of the four threads that answer calls
@@ -81,22 +84,45 @@ def complete(
 
     The time allowed counts from `arrived` (time.monotonic), so that a call that had to wait is not late twice.
     A prefetch value that is one page of several is completed from the same server. What came under keys that we did
-    not ask for is data of the same chart, and is read too where it can be.
+    not ask for is data of the same chart, and is read too where it can be. Medications that only a reference names are
+    fetched as well; a key whose drugs stay unknown is then answered in part.
     """
     answers: dict[str, Answer] = {key: from_prefetch(request, key) for key in templates}
     unasked = {key: from_prefetch(request, key) for key in request.prefetch if key not in templates}
     answers |= {key: answer for key, answer in unasked.items() if isinstance(answer, Given)}
     lacking = {key: templates[key] for key in templates if _lacks(answers[key])}
-    if not lacking or access is None or connections is None or request.fhir_server is None:
-        return answers
+    drafts = understand(request.draft_orders) if request.draft_orders else None
+    if access is None or connections is None or request.fhir_server is None:
+        return _with_drugs(answers, drafts, Medicines())
     base = permitted(request.fhir_server, access.allowed_servers)
-    if base is None:
-        return {**answers, **_with_reason(answers, lacking, "and the FHIR server is not on this site's list")}
-    if not request.access_token and not access.token_optional:
-        return {**answers, **_with_reason(answers, lacking, "and no access token for the FHIR server came with it")}
+    why_not = _why_not(request, base, access)
+    if base is None or why_not:
+        return _with_drugs({**answers, **_with_reason(answers, lacking, why_not)}, drafts, Medicines())
+    server = asked(request, base, access, connections, arrived)
     begun = {key: one for key in lacking if isinstance(one := answers[key], Given) and not one.misfit()}
-    fetched = fetch(request, lacking, base, access, connections, begun, arrived)
-    return {**answers, **{key: asked_for(key, one.answer) for key, one in fetched.items()}}
+    fetched = fetch(request, lacking, server, begun)
+    answers |= {key: asked_for(key, one.answer) for key, one in fetched.items()}
+    uses = drug_references.nameless(answers, drafts)
+    medicines = fhir_medicines.fetch(uses, base, lambda queries: fetch(request, queries, server))
+    return _with_drugs(answers, drafts, medicines) if uses else answers
+
+
+def _why_not(request: HookRequest, base: str | None, access: FhirAccess) -> str:
+    """Why the FHIR server that the call names is not asked; the empty string when it may be."""
+    if base is None:
+        return "and the FHIR server is not on this site's list"
+    if not request.access_token and not access.token_optional:
+        return "and no access token for the FHIR server came with it"
+    return ""
+
+
+def _with_drugs(answers: dict[str, Answer], drafts: Answer, medicines: Medicines) -> dict[str, Answer]:
+    """The answers with the Medications that were fetched; those whose drugs are still not known say so."""
+    if medicines.entries:
+        there = answers.get(MEDICINES)
+        before = there.entries if isinstance(there, Given) else ()
+        answers = {**answers, MEDICINES: Given((*before, *medicines.entries))}
+    return drug_references.in_doubt(answers, drug_references.nameless(answers, drafts), medicines.reason)
 
 
 def _lacks(answer: Answer) -> bool:
@@ -146,24 +172,25 @@ def _one_step(text: str) -> str | None:
     return quote(text, safe="") if text.strip(".") else None
 
 
-def fetch(
-    request: HookRequest,
-    templates: Mapping[str, str],
-    base: str,
-    access: FhirAccess,
-    connections: Connections,
-    begun: Mapping[str, Given] | None = None,
-    arrived: float | None = None,
-) -> dict[str, Fetched]:
-    """Every template at once from a permitted base URL; what is not back at the deadline counts as timed out.
-
-    `begun` holds first pages that are there already.
-    """
+def asked(
+    request: HookRequest, base: str, access: FhirAccess, connections: Connections, arrived: float | None = None
+) -> Asked:
+    """A permitted base URL as one call may ask it: with its token, and within one allowance for all that it asks."""
     headers = {"Accept": "application/fhir+json"}
     if request.access_token:
         headers["Authorization"] = f"Bearer {request.access_token}"
-    allowance = Allowance(access.timeout_seconds, access.max_bytes, arrived)
-    server = Asked(connections.session, headers, base, allowance, connections.turns_at(base, access.at_once))
+    allowance = Allowance(access.timeout_seconds, access.max_bytes, access.max_pages, arrived)
+    turns = connections.turns_at(base, access.at_once)
+    return Asked(connections.session, connections.threads, headers, base, allowance, turns)
+
+
+def fetch(
+    request: HookRequest, templates: Mapping[str, str], server: Asked, begun: Mapping[str, Given] | None = None
+) -> dict[str, Fetched]:
+    """Every template at once; what is not back at the deadline counts as timed out.
+
+    `begun` holds first pages that are there already.
+    """
     readings: dict[str, Reading] = {}
     fetched: dict[str, Fetched] = {}
     calls = []
@@ -173,9 +200,9 @@ def fetch(
             why = Unavailable("not sent, and its query needs something that the call does not say")
             fetched[key] = Fetched(why, 0, 0, ())
             continue
-        readings[key] = Reading(server, access.max_pages, (begun or {}).get(key))
-        calls.append(connections.threads.submit(readings[key].run, query))
-    if wait(calls, timeout=max(allowance.seconds_left(), 0)).not_done:
+        readings[key] = Reading(server, (begun or {}).get(key))
+        calls.append(server.threads.submit(readings[key].run, query))
+    if wait(calls, timeout=max(server.allowance.seconds_left(), 0)).not_done:
         for reading in readings.values():
             reading.end()
     for call in calls:  # one that has not begun need not; one under way has been ended

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.parse import parse_qsl, urlencode
@@ -26,8 +27,9 @@ UNREACHABLE = Unavailable("the FHIR server could not be reached")
 class Allowance:
     """What all searches of one call share: the moment by which they end, the bytes that they may take together."""
 
-    def __init__(self, seconds: float, max_bytes: int, since: float | None = None) -> None:
+    def __init__(self, seconds: float, max_bytes: int, max_pages: int, since: float | None = None) -> None:
         """The seconds count from `since` (time.monotonic), when the call arrived; else from now."""
+        self.max_pages = max_pages  # of each search
         self._deadline = (time.monotonic() if since is None else since) + seconds
         self._bytes_left = max_bytes
         self._lock = threading.Lock()
@@ -49,6 +51,7 @@ class Asked:
     """The FHIR server as one call may ask it: below `base`, with these headers, in `turns` that all calls share."""
 
     session: requests.Session
+    threads: Executor
     headers: Mapping[str, str]
     base: str
     allowance: Allowance

@@ -36,8 +36,8 @@ class Fetched:
 class Reading:
     """One search under way. Pages are kept as they come: what was read before the deadline is used, and no more."""
 
-    def __init__(self, server: Asked, max_pages: int, first: Given | None) -> None:
-        self._server, self._allowance, self._max_pages = server, server.allowance, max_pages
+    def __init__(self, server: Asked, first: Given | None) -> None:
+        self._server, self._allowance = server, server.allowance
         self._pages: list[Given] = [first] if first else []
         self._methods: list[str] = []
         self._waited: float | None = None
@@ -94,8 +94,8 @@ class Reading:
                 return "the link to the next page leads to another server, and was not followed"
             if page in seen:
                 return "the links to further pages lead in a circle"
-            if len(self._pages) >= self._max_pages:
-                return f"there are more than {self._max_pages} pages"
+            if len(self._pages) >= self._allowance.max_pages:
+                return f"there are more than {self._allowance.max_pages} pages"
             seen.add(page)
             got = self._patiently(Ask(page))
             if not isinstance(got, Given):

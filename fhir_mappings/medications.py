@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from math import isfinite
 
-from fhir_mappings import codes, dates, dosing, relevance
+from fhir_mappings import codes, dates, dosing, drug_references, relevance
 from fhir_mappings.chart import Chart, Refused
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import CodeableConcept, MedicationAdministration, MedicationRequest, Procedure, Quantity
@@ -15,6 +15,8 @@ from hooks.facts import Medication
 
 HIGHEST_DOSE = Decimal(100_000)  # of any drug, in mg; ours
 MILLIGRAMS = {"mg": Decimal(1), "g": Decimal(1000), "ug": Decimal("0.001"), "mcg": Decimal("0.001")}
+
+ORIGIN = {MedicationRequest: "medicationRequests", MedicationAdministration: "medicationAdministrations"}
 
 
 def read(chart: Chart) -> tuple[Medication, ...]:
@@ -119,7 +121,7 @@ def _drug(chart: Chart, use: MedicationRequest | MedicationAdministration) -> Co
     reference = relevance.reference_of(use.medicationReference)
     if reference is None or relevance.has_code(stated):
         return stated
-    versions = _known_as(chart, reference.partition("/_history/")[0])
+    versions = _known_as(chart, drug_references.unversioned(reference))
     newest = max((relevance.updated(one) for one in versions), default="")
     # Versions that disagree and do not say which is newer all count: one of them is what will be given.
     codes_of = [one.code for one in versions if not relevance.surely_older(relevance.updated(one), newest)]
@@ -131,16 +133,30 @@ def _drug(chart: Chart, use: MedicationRequest | MedicationAdministration) -> Co
 
 
 def _known_as(chart: Chart, name: str) -> tuple[MedicationResource, ...]:
-    """The versions of a Medication under a name. An address elsewhere is not met by another server's of that id."""
-    short = "/".join(name.split("/")[-2:])
-    known = chart.medicines.get(name)
-    if known is None and name != short and any(one.endswith(f"/{short}") for one in chart.medicines):
-        return ()
-    return known or chart.medicines.get(short, ())
+    """The versions of a Medication under a name."""
+    found = drug_references.known_as(chart.medicines, name)
+    return chart.medicines[found] if found else ()
+
+
+def is_unknown(chart: Chart, use: MedicationRequest | MedicationAdministration) -> bool:
+    """Is the drug named only by a Medication that is not there?"""
+    name, stated = relevance.reference_of(use.medicationReference), use.medicationCodeableConcept
+    if name is None or relevance.has_code(stated):
+        return False
+    if name.startswith(drug_references.CONTAINED):
+        return stated is None
+    return not _known_as(chart, drug_references.unversioned(name))
 
 
 def unreadable(chart: Chart) -> Iterator[Refused]:
-    """Doses in a unit that we know whose number cannot be meant. Tablets and the like are no concern of ours."""
+    """Uses of a drug that nobody can tell, and doses in a unit that we know whose number cannot be meant.
+
+    Tablets and the like are no concern of ours. Drafts of an unknown drug are named elsewhere, before all else.
+    """
+    for kept in chart.kept.values():
+        used = kept.resource
+        if isinstance(used, MedicationRequest | MedicationAdministration) and is_unknown(chart, used):
+            yield Refused(kept.reference, "drug not known, not checked", (ORIGIN[type(used)],))
     for kept in (*chart.kept.values(), *chart.drafts.values()):
         used = kept.resource
         doses: list[Quantity | None] = []

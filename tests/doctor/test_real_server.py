@@ -182,7 +182,8 @@ def test_a_search_longer_than_any_url(real: RealServer) -> None:
     call = HookRequest("patient-view", "", whole("whole"), "Practitioner/1", None, {}, real.url, TOKEN, None, None)
     connections = fhir_client.connect()
     access = FhirAccess((real.url,), 20.0, token_optional=False, max_bytes=20_000_000)
-    fetched = fhir_client.fetch(call, {"laboratory": query}, real.url, access, connections)["laboratory"]
+    server = fhir_client.asked(call, real.url, access, connections)
+    fetched = fhir_client.fetch(call, {"laboratory": query}, server)["laboratory"]
     connections.close()
     assert fetched.methods == ("POST",)
     assert isinstance(fetched.answer, Given)
