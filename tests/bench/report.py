@@ -97,7 +97,9 @@ def _number(value: float) -> str:
 def _profile(one: Profile) -> list[str]:
     """Milliseconds and share of the whole call in this process; what is left is Flask, reading, security."""
     total = sum(value for name, value in one.stages.items() if not name.startswith("of which"))
-    rows = [f"Stages of {one.hook}, {one.resources} resources (medians in this process, {one.whole_ms:.2f} ms in all)"]
+    rows = [
+        f"Stages of {one.hook}, {one.resources} resources: {one.whole_ms:.2f} ms of the processor (medians, in one process)"
+    ]
     for name, value in one.stages.items():
         indent = 4 if name.startswith("of which") else 2
         rows.append(f"{' ' * indent}{name}".ljust(34) + f"{value:9.3f} ms {value / one.whole_ms:6.1%}")
@@ -117,7 +119,7 @@ def plot(report: Report, file: Path) -> None:
         2, 1, figsize=(12, 3.5 + 0.3 * len(judged)), height_ratios=(len(judged) + 2, 6), layout="constrained"
     )
     _draw_goals(goals, judged)
-    _draw_stages(stages, report.profiles)
+    _draw_stages(stages, report.profiles, pyplot.get_cmap("tab20"))
     figure.savefig(file, dpi=110)
     pyplot.close(figure)
 
@@ -141,14 +143,15 @@ def _distance(one: Measure, value: float) -> float:
     return max(one.goal.limit / value if one.goal.at_least else value / one.goal.limit, 0.01)
 
 
-def _draw_stages(axes: Any, profiles: Sequence[Profile]) -> None:
+def _draw_stages(axes: Any, profiles: Sequence[Profile], colours: Any) -> None:
     names = dict.fromkeys(name for one in profiles for name in one.stages if not name.startswith("of which"))
     left = [0.0] * len(profiles)
-    labels = [f"{one.hook}, {one.resources}" for one in profiles]
-    for name in names:
-        widths = [one.stages.get(name, 0.0) for one in profiles]
-        axes.barh(labels, widths, left=left, label=name)
+    labels = [f"{one.hook}, {one.resources}: {one.whole_ms:.1f} ms" for one in profiles]
+    for number, name in enumerate(names):
+        widths = [one.stages.get(name, 0.0) / one.whole_ms for one in profiles]
+        axes.barh(labels, widths, left=left, label=name, color=colours(number))
         left = [start + width for start, width in zip(left, widths, strict=True)]
-    axes.set_xlabel("milliseconds by stage, in process (absolute, not judged)")
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("share of the processor time of a call by stage; the rest is Flask and reading the body")
     if profiles:
-        axes.legend(fontsize=7, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.35))
+        axes.legend(fontsize=7, ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.35))
