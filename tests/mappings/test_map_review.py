@@ -95,6 +95,7 @@ def test_a_map_without_fault_warns_of_nothing() -> None:
         concept_map(LAB, LNC, ("CREA", "2160-0"), ("PAIN", "72514-3"), ("ECOG2", "LA9624-3")),
         concept_map(PROBLEMS, SCT, ("SPMET", "94602001"), ("T12", "23215003")),
         concept_map(ORDERS, LNC, ("MR", "42698-1")),
+        concept_map(ORDERS, codes.HCPCS, ("INJECTION", "J0897")),  # a drug that is billed as a procedure
         concept_map(PREFERENCE_LIST, LNC, ("77", "42698-1")),
         concept_map("urn:st-elsewhere", SCT, ("W", "26544005")),
         concept_map(SCT, SCT, ("999999999", "26544005"), ("999999998", "241577003")),  # its codes are of every kind
