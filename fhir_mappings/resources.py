@@ -85,6 +85,7 @@ class Component(Struct, gc=False):
     code: CodeableConcept | None = None
     valueQuantity: Quantity | None = None
     valueInteger: int | None = None
+    valueString: str | None = None
     valueCodeableConcept: CodeableConcept | None = None
     referenceRange: list[ReferenceRange] | None = None
 
@@ -99,6 +100,7 @@ class Observation(Resource, tag="Observation"):
     issued: str | None = None
     valueQuantity: Quantity | None = None
     valueInteger: int | None = None
+    valueString: str | None = None
     valueBoolean: bool | None = None
     valueCodeableConcept: CodeableConcept | None = None
     interpretation: list[CodeableConcept] | None = None

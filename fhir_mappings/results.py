@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from math import isfinite
 
-from fhir_mappings import codes, dates, extensions, findings, relevance, same_day, units
-from fhir_mappings.chart import Chart, Refused
+from fhir_mappings import codes, extensions, relevance, same_day, scored, units
+from fhir_mappings.chart import Chart
 from fhir_mappings.extensions import CORE
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import CodeableConcept, Component, Observation, Quantity, ReferenceRange
 from fhir_mappings.same_day import Dated
+from fhir_mappings.scored import GRADED as GRADED
+from fhir_mappings.scored import GRADES as GRADES
+from fhir_mappings.scored import NUMBERED as NUMBERED
+from fhir_mappings.scored import PREGNANCY_ANSWERS as PREGNANCY_ANSWERS
+from fhir_mappings.scored import PREGNANCY_TEST as PREGNANCY_TEST
+from fhir_mappings.scored import PSYCHOSOCIAL as PSYCHOSOCIAL
+from fhir_mappings.scored import TRENDS as TRENDS
+from fhir_mappings.scored import UNDATED, NotRead, taken
 from fhir_mappings.units import Problem
 from hooks.facts import Assessment, Measurement, When
 
@@ -33,36 +39,7 @@ MEASUREMENTS = {
 }
 RANGES: dict[str, tuple[int, int]] = {"pain_score": (0, 10), "ecog": (0, 5), "kps": (0, 100)}
 ANSWERS = {"ecog": "ecog_answer", "kps": "kps_answer"}
-LIFE_EXPECTANCY = "life-expectancy"
-GRADED = ("escc", "frankel", "ais")
-# The grades that exist, and no others; the gravest first, which is the one that counts of several.
-GRADES = {name: same_day.ORDER[name] for name in GRADED}
-NUMBERED = {"sins": 18, "tokuhashi": 15, "tomita": 10, "bauer": 4, "nesms": 3, "katagiri": 10}  # highest possible
-PREGNANCY_TEST = "lab_pregnancy_test"
-PSYCHOSOCIAL = "psychosocial_screening"
-HIGHEST_SCREEN = 100  # no questionnaire that we know reaches it
-UNDATED = "no date that can be read"
-PREGNANCY_ANSWERS = {
-    "pregnancy": "positive",
-    "pregnancy_answer_positive": "positive",
-    "not_pregnant": "negative",
-    "pregnancy_answer_negative": "negative",
-}
 REPLACES = f"{CORE}observation-replaces"
-TRENDS = {"disease_improved": "improved", "disease_stable": "stable", "disease_worsened": "worsened"}
-
-
-@dataclass(frozen=True, slots=True)
-class NotRead:
-    """A result of a known name that gave no usable number, grade or date; `when` it was taken, if that is known."""
-
-    reference: str
-    name: str
-    reason: str
-    when: When | None = None
-
-    def refused(self) -> Refused:
-        return Refused(self.reference, f"{self.name.replace('_', ' ')}: {self.reason}")
 
 
 def read(chart: Chart) -> tuple[tuple[Measurement, ...], tuple[Assessment, ...], tuple[NotRead, ...]]:
@@ -80,7 +57,7 @@ def read(chart: Chart) -> tuple[tuple[Measurement, ...], tuple[Assessment, ...],
             continue
         observation = kept.resource
         written = relevance.effective(observation)
-        for found in (*_measure(kept, observation), *_assess(kept, observation)):
+        for found in (*_measure(kept, observation), *scored.read(kept, observation)):
             if isinstance(found, Measurement):
                 measured.append(Dated(written, found))
             elif isinstance(found, Assessment):
@@ -148,25 +125,21 @@ def _one(
     value = _value(name, valued, interpretation)
     if isinstance(value, Problem):
         if valued is not observation or not _only_a_heading(observation):
-            yield NotRead(kept.reference, name, value.reason, _when(observation))
+            yield NotRead(kept.reference, name, value.reason, taken(observation))
         return
     lowest, highest = RANGES.get(name, (0, None))
     if value < lowest or (highest is not None and value > highest):
-        yield NotRead(kept.reference, name, "outside its scale", _when(observation))
+        yield NotRead(kept.reference, name, "outside its scale", taken(observation))
         return
-    when, limits = _when(observation), _limits(name, valued.referenceRange)
+    when, limits = taken(observation), _limits(name, valued.referenceRange)
     yield Measurement(kept.reference, name, value, when, *limits, label=_labelled(valued))
     if when is None:
         yield NotRead(kept.reference, name, UNDATED)
 
 
-def _when(observation: Observation) -> When | None:
-    return dates.when(relevance.effective(observation))
-
-
 def _only_a_heading(observation: Observation) -> bool:
     """A panel carries its numbers in its components."""
-    return bool(observation.component) and observation.valueQuantity is None
+    return bool(observation.component) and observation.valueQuantity is None and observation.valueString is None
 
 
 def _labelled(valued: Observation | Component) -> str:
@@ -180,7 +153,10 @@ def _labelled(valued: Observation | Component) -> str:
 def _value(
     name: str, valued: Observation | Component, interpretation: list[CodeableConcept] | None
 ) -> Decimal | Problem:
-    """The number; for performance status also a coded answer, as value or, in mCODE, as interpretation."""
+    """The number; for performance status also a coded answer, as value or, in mCODE, as interpretation.
+
+    A score may come as a text that is a whole number and nothing else.
+    """
     if valued.valueQuantity is not None:
         return units.understand(name, valued.valueQuantity)
     if valued.valueInteger is not None:
@@ -191,7 +167,7 @@ def _value(
                 score = codes.score(coding.system, coding.code)
                 if score is not None and ANSWERS[name] in codes.concepts(coding.system, coding.code):
                     return Decimal(score)
-    return units.NO_VALUE
+    return scored.written(valued) if name in units.SCORES else units.NO_VALUE
 
 
 def _limits(name: str, ranges: list[ReferenceRange] | None) -> tuple[Decimal | None, Decimal | None]:
@@ -204,90 +180,3 @@ def _limits(name: str, ranges: list[ReferenceRange] | None) -> tuple[Decimal | N
 
 def _limit(name: str, quantity: Quantity | None) -> Decimal | None:
     return units.convert(name, quantity)
-
-
-def _assess(kept: Kept[Observation], observation: Observation) -> Iterator[Assessment | Measurement | NotRead]:
-    """Our own assessment codes, mCODE's cancer disease status, pregnancy tests and psychosocial screening."""
-    if PSYCHOSOCIAL in kept.concepts:
-        yield from _screening(kept)
-        return
-    if PREGNANCY_TEST in kept.concepts:
-        yield from _pregnancy(kept)
-        return
-    if "disease_status_code" in kept.concepts:
-        trend = [TRENDS[c] for c in relevance.concepts_of([observation.valueCodeableConcept]) if c in TRENDS]
-        if trend:
-            yield Assessment(kept.reference, "disease_status", trend[0], _when(observation))
-        return
-    name = relevance.first_assessment(observation.code)
-    if name is None:
-        return
-    if name == LIFE_EXPECTANCY:
-        yield from _life_expectancy(kept, observation)
-        return
-    value = _graded(name, observation)
-    items = tuple(_items(observation.component or ())) if name == "sins" else ()
-    if value is None and not items:
-        yield NotRead(kept.reference, name, "no value that the score can have", _when(observation))
-        return
-    when, label = _when(observation), relevance.label(observation.code)
-    yield Assessment(kept.reference, name, value, when, _level(observation), items, label)
-    if when is None:
-        yield NotRead(kept.reference, name, UNDATED)
-
-
-def _life_expectancy(kept: Kept[Observation], observation: Observation) -> Iterator[Measurement | NotRead]:
-    months, name = units.understand("life_expectancy", observation.valueQuantity), "life_expectancy"
-    if isinstance(months, Problem):
-        yield NotRead(kept.reference, name, months.reason, _when(observation))
-    else:
-        yield Measurement(kept.reference, name, months, _when(observation), label=relevance.label(observation.code))
-
-
-def _screening(kept: Kept[Observation]) -> Iterator[Assessment | NotRead]:
-    """That a questionnaire was scored, and when; an entry without a score says that it was not."""
-    observation = kept.resource
-    score = observation.valueInteger
-    value = observation.valueQuantity.value if observation.valueQuantity else None
-    if score is None and value is not None:
-        score = int(value) if isfinite(value) else -1
-    if score is not None and 0 <= score <= HIGHEST_SCREEN:
-        yield Assessment(
-            kept.reference, PSYCHOSOCIAL, str(score), _when(observation), label=relevance.label(observation.code)
-        )
-    elif score is not None:
-        yield NotRead(kept.reference, PSYCHOSOCIAL, "outside its scale", _when(observation))
-
-
-def _pregnancy(kept: Kept[Observation]) -> Iterator[Assessment]:
-    """A coded answer that is one of ours; "unknown", free text and contradictory codes are no answer."""
-    observation = kept.resource
-    concepts = relevance.concepts_of([observation.valueCodeableConcept])
-    answers = {PREGNANCY_ANSWERS[concept] for concept in concepts if concept in PREGNANCY_ANSWERS}
-    if len(answers) == 1:
-        label = relevance.label(observation.code)
-        yield Assessment(kept.reference, "pregnancy", answers.pop(), _when(observation), label=label)
-
-
-def _graded(name: str, observation: Observation) -> str | None:
-    if name in NUMBERED:
-        number = observation.valueInteger
-        if number is None and observation.valueQuantity is not None:
-            quantity = units.convert("pain_score", observation.valueQuantity)  # any unit that a bare score may carry
-            number = int(quantity) if quantity is not None and quantity == int(quantity) else None
-        return str(number) if number is not None and 0 <= number <= NUMBERED[name] else None
-    codings = observation.valueCodeableConcept.coding if observation.valueCodeableConcept else None
-    answers = {one.code for one in codings or () if one.system == codes.ASSESSMENT}
-    return next((grade for grade in GRADES.get(name, ()) if grade in answers), None)
-
-
-def _items(components: Iterable[Component]) -> Iterator[tuple[str, int]]:
-    for component in components:
-        code = relevance.first_assessment(component.code)
-        if code and code.startswith("sins-") and component.valueInteger is not None:
-            yield code.removeprefix("sins-"), component.valueInteger
-
-
-def _level(observation: Observation) -> str | None:
-    found = findings.levels([observation.bodySite] if observation.bodySite else None)
-    return min(found) if found else None

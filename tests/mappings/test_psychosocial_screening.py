@@ -35,6 +35,13 @@ def test_a_score_is_a_screening_of_that_day() -> None:
         assert (screen.source, screen.value, screen.when) == ("Observation/phq", "9", When.on(date(2026, 11, 1)))
 
 
+def test_a_score_as_text_counts_and_words_are_named() -> None:
+    (screen,) = facts_of(valueString="9").assessed("psychosocial_screening")
+    assert screen.value == "9"
+    assert facts_of(valueString="declined").unreadable == ("Observation/phq: psychosocial screening: a score in words",)
+    assert facts_of(valueString="101").unreadable == ("Observation/phq: psychosocial screening: outside its scale",)
+
+
 def test_without_a_score_nobody_was_asked() -> None:
     assert facts_of(valueQuantity={"unit": "{score}"}).assessed("psychosocial_screening") == ()
 

@@ -11,6 +11,7 @@ from tests.mappings.charts import LNC, SCT, UCUM, coded, facts, observation, qua
 
 CALCIUM, CREATININE, ALP, WEIGHT = (coded(LNC, code) for code in ("17861-6", "2160-0", "6768-6", "29463-7"))
 OURS = "urn:spine-cds:assessment"
+SINS = coded(OURS, "sins")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_graded_examinations(name: str, value: str, read: str) -> None:
     [
         {"valueInteger": 19},
         {"valueInteger": -1},
-        {"valueString": "13"},
+        {"valueString": "19"},
         {},
         {"valueCodeableConcept": coded(OURS, "escc-2")},
     ],
@@ -194,3 +195,117 @@ def test_life_expectancy_in_months() -> None:
 def test_disease_status() -> None:
     resource = observation(coded(LNC, "97509-4"), valueCodeableConcept=coded(SCT, "271299001"))
     assert facts(resource).assessments[0].value == "worsened"
+
+
+# Scores sent as text
+
+PAIN, ECOG, KPS = (coded(LNC, code) for code in ("72514-3", "89247-1", "89243-0"))
+NO_INTEGERS = (
+    "2 - ambulatory, up more than half of the day",  # may be half of a range
+    "2-3",
+    "2 or 3",
+    "ECOG 2",
+    "two",
+    "2.0",
+    "2,5",
+    "+2",
+    "-2",
+    "02",
+    ">2",
+    "2/10",
+    "\u0662",  # an Arabic digit: a number to Python, a letter to us
+    "9" * 5000,
+    "",
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "name"),
+    [
+        (PAIN, "0", "pain_score"),
+        (PAIN, "10", "pain_score"),
+        (ECOG, "2", "ecog"),
+        (ECOG, " 5 ", "ecog"),
+        (KPS, "70", "kps"),
+    ],
+)
+def test_a_text_that_is_a_whole_number_is_a_score(code: dict[str, Any], text: str, name: str) -> None:
+    (measured,) = facts(observation(code, valueString=text)).measurements
+    assert (measured.name, measured.value) == (name, Decimal(text.strip()))
+
+
+@pytest.mark.parametrize("text", NO_INTEGERS)
+@pytest.mark.parametrize(("code", "name"), [(PAIN, "pain score"), (ECOG, "ecog"), (KPS, "kps"), (SINS, "sins")])
+def test_every_other_text_is_no_score_and_named(code: dict[str, Any], name: str, text: str) -> None:
+    found = facts(observation(code, valueString=text))
+    assert (found.measurements, found.assessments) == ((), ())
+    assert found.unreadable == (f"Observation/o1: {name}: a score in words",)
+
+
+@pytest.mark.parametrize(("code", "text"), [(PAIN, "11"), (ECOG, "6"), (KPS, "101"), (KPS, "999")])
+def test_a_text_outside_the_scale_is_refused(code: dict[str, Any], text: str) -> None:
+    found = facts(observation(code, valueString=text))
+    assert found.measurements == ()
+    assert found.unreadable[0].endswith("outside its scale")
+
+
+@pytest.mark.parametrize("code", [PAIN, ECOG, KPS, SINS])
+def test_a_concept_of_words_alone_is_no_score_even_when_they_are_a_number(code: dict[str, Any]) -> None:
+    found = facts(observation(code, valueCodeableConcept={"text": "2"}))
+    assert (found.measurements, found.assessments) == ((), ())
+    assert found.unreadable[0].endswith("a score in words")
+
+
+def test_a_coded_answer_counts_beside_words() -> None:
+    answered = {"valueString": "ECOG two", "interpretation": [coded(LNC, "LA9624-3")]}
+    assert [m.value for m in facts(observation(ECOG, **answered)).measurements] == [2]
+
+
+@pytest.mark.parametrize("text", ["1.1", "1", "1 mg/dL", "normal"])
+def test_a_laboratory_result_as_text_has_no_unit_and_is_refused(text: str) -> None:
+    found = facts(observation(CREATININE, valueString=text))
+    assert found.measurements == ()
+    assert found.unreadable == ("Observation/o1: creatinine: value not understood",)
+
+
+@pytest.mark.parametrize(
+    ("name", "highest"),
+    [("sins", 18), ("tokuhashi", 15), ("tomita", 10), ("bauer", 4), ("nesms", 3), ("katagiri", 10)],
+)
+def test_each_numbered_score_may_come_as_text(name: str, highest: int) -> None:
+    (assessed,) = facts(observation(coded(OURS, name), valueString=str(highest))).assessments
+    assert (assessed.name, assessed.number) == (name, highest)
+    assert facts(observation(coded(OURS, name), valueString=str(highest + 1))).assessments == ()
+
+
+def test_items_of_sins_as_text_and_those_in_words_are_named_where_no_total_stands() -> None:
+    parts = [
+        {"code": coded(OURS, "sins-pain"), "valueString": "3"},
+        {"code": coded(OURS, "sins-collapse"), "valueString": "more than half"},
+        {"code": {"text": "remark"}, "valueString": "seen with the surgeons"},
+    ]
+    found = facts(observation(SINS, component=parts))
+    assert [a.items for a in found.assessments] == [(("pain", 3),)]
+    assert found.unreadable == ("Observation/o1: sins: a score in words",)
+    assert "sins" in found.doubtful
+    assert facts(observation(SINS, valueInteger=9, component=parts)).unreadable == ()
+    assert facts(observation(SINS, component=[parts[0], parts[2]])).unreadable == ()
+
+
+def test_a_grade_in_words_is_refused() -> None:
+    found = facts(observation(coded(OURS, "frankel"), valueString="C"))
+    assert found.assessments == ()
+    assert found.unreadable == ("Observation/o1: frankel: a score in words",)
+
+
+def test_words_make_an_older_score_doubtful() -> None:
+    old = observation(PAIN, id="old", valueInteger=0, effectiveDateTime="2026-11-18")
+    found = facts(old, observation(PAIN, id="new", valueString="severe"))
+    assert [m.value for m in found.measurements] == [0]
+    assert found.doubtful == {"pain_score"}
+
+
+def test_a_value_that_should_be_text_and_is_none_is_named() -> None:
+    found = facts(observation(PAIN, valueString={"value": 3}))
+    assert found.measurements == ()
+    assert "Observation/o1: valueString not understood" in found.unreadable
