@@ -35,7 +35,7 @@ class Pace:
     shortest: float = 60  # bounds of what it says with Cache-Control
     longest: float = 900
     retry: float = 30  # after a fetch that failed
-    pause: float = 10  # at least, between fetches that unknown key ids ask for
+    pause: float = 5  # at least, between fetches that unknown key ids ask for
     patience: float = 2  # of a caller with an unknown key id, while a fetch is under way
     fetch: float = 5  # for one fetch, to the last byte
     oldest: float = 86_400  # keys that could not be refreshed for so long are not used any more

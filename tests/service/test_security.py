@@ -1,216 +1,71 @@
-"""Tokens: who may call a tenant with issuers, and that nobody else learns why not."""
+"""Tokens: who may call a tenant with issuers, once, under which address, and that nobody else learns why not."""
 
 from __future__ import annotations
 
 import json
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
+import requests
 from conftest import RunningServer, call_body, serving
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from flask.testing import FlaskClient
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
-from cds_service import config
-from cds_service.app import create_app
-from cds_service.security import SeenTokens, trust
-from cds_service.tenants import SettingsError, read_tenant
+from cds_service.errors import NotTrusted, StoreUnavailable
+from cds_service.security import Trust, trust
+from cds_service.seen_tokens import SeenHereFirst, SeenTokens
+from cds_service.tenants import read_tenant
+from tests import callers
+from tests.callers import DISCOVERY, EC_KID, FEEDBACK, ISS, PUBLIC, SERVICE, bearer, claims, signed, token
 
-ISS = "https://ehr.example.org/fhir"
-PUBLIC = "https://cds.example.org"
-URL = "/cds-services/spine-patient-view"
-EC_KEY, OTHER_KEY = ec.generate_private_key(ec.SECP384R1()), ec.generate_private_key(ec.SECP384R1())
-RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-SHORT_KEY = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+CONFIG = callers.TENANT + callers.issuer()
 
 
-def public_jwk(key: Any, kid: str) -> dict[str, Any]:
-    is_ec = isinstance(key, ec.EllipticCurvePrivateKey)
-    algorithm = jwt.algorithms.ECAlgorithm if is_ec else jwt.algorithms.RSAAlgorithm
-    return {**algorithm.to_jwk(key.public_key(), as_dict=True), "kid": kid, "use": "sig"}
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return callers.write_tenant(tmp_path_factory.mktemp("security"), CONFIG).parent
 
 
-def tenant_text(audience: str = '["endpoint"]', algorithms: str = '["ES384", "RS384"]', more: str = "") -> str:
-    return (
-        f'[tenant]\nname = "st-elsewhere"\npublic_base_url = "{PUBLIC}"\n'
-        f'[[issuer]]\niss = "{ISS}"\njwks_file = "keys.json"\nalgorithms = {algorithms}\naudience = {audience}\n{more}'
-    )
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    keys = {"keys": [public_jwk(EC_KEY, "ec+/="), public_jwk(RSA_KEY, "rsa")]}
-    (tmp_path / "keys.json").write_text(json.dumps(keys))
-    return tmp_path
-
-
-def browse(folder: Path, text: str) -> FlaskClient:
-    (folder / "tenant.toml").write_text(text)
-    return create_app(config.from_environment({"SPINE_CDS_TENANT": str(folder / "tenant.toml")})).test_client()
-
-
-@pytest.fixture
-def client(folder: Path) -> FlaskClient:
-    return browse(folder, tenant_text())
-
-
-def token(key: Any = EC_KEY, algorithm: str = "ES384", header: dict[str, Any] | None = None, **claims: Any) -> str:
-    now = int(time.time())
-    whole = {"iss": ISS, "aud": PUBLIC + URL, "iat": now, "exp": now + 300, "jti": str(uuid.uuid4()), **claims}
-    kept = {name: value for name, value in whole.items() if value is not None}
-    return jwt.encode(kept, key, algorithm, headers={"kid": "ec+/=", **(header or {})})
-
-
-def post(client: FlaskClient, bearer: str | None, url: str = URL) -> Any:
-    headers = {"Authorization": f"Bearer {bearer}"} if bearer is not None else {}
-    return client.post(url, json=call_body(), headers=headers)
-
-
-@pytest.mark.parametrize(
-    "good",
-    [
-        lambda: token(),
-        lambda: token(aud=["https://other.example.org", PUBLIC + URL]),
-        lambda: token(RSA_KEY, "RS384", {"kid": "rsa"}),
-        lambda: token(sub="a client", tenant="one"),
-        lambda: token(iat=int(time.time()) + 30),  # the EHR's clock runs ahead
-        lambda: token(exp=int(time.time()) - 30, iat=int(time.time()) - 330),  # or behind
-        lambda: token(jti="f" * 64),
-        lambda: token(header={"jku": "https://elsewhere.example.org/jwks.json"}),  # never fetched
-    ],
-)
-def test_good_tokens(client: FlaskClient, good: Any) -> None:
-    response = post(client, good())
-    assert response.status_code == 200, response.text
-
-
-def with_other_signature() -> str:
-    head, body, _ = token().split(".")
-    return ".".join((head, body, token().split(".")[2]))
-
-
-NOW = time.time
-BAD = {
-    "none": lambda: None,
-    "empty": lambda: "",
-    "nonsense": lambda: "nonsense",
-    "an expiry in quotes": lambda: token(exp=str(int(NOW()) + 300)),
-    "an expiry that is no number": lambda: token(exp=float("nan")),
-    "an expiry without end": lambda: token(exp=float("inf")),
-    "a time of issue in quotes": lambda: token(iat=str(int(NOW()))),
-    "a time of issue that is a yes": lambda: token(iat=True),
-    "nonsense in three parts": lambda: "a.b.c",
-    "deep nesting": lambda: f"{jwt.utils.base64url_encode(b'[' * 5000).decode()}.e30.e30",
-    "another key": lambda: token(OTHER_KEY),
-    "another signature": with_other_signature,
-    "unsigned": lambda: token(None, "none"),
-    "symmetric": lambda: token("a shared secret of sufficient length, 32 bytes", "HS256"),
-    "an algorithm not agreed": lambda: token(RSA_KEY, "RS256", {"kid": "rsa"}),
-    "a key of another kind": lambda: token(RSA_KEY, "RS384"),
-    "unknown kid": lambda: token(header={"kid": "other"}),
-    "another typ": lambda: token(header={"typ": "at+jwt"}),
-    "unknown issuer": lambda: token(iss="https://other.example.org"),
-    "no issuer": lambda: token(iss=None),
-    "an issuer that differs by a slash": lambda: token(iss=f"{ISS}/"),
-    "another endpoint": lambda: token(aud=PUBLIC + "/cds-services"),
-    "the base only": lambda: token(aud=PUBLIC),
-    "endpoint with a slash": lambda: token(aud=PUBLIC + URL + "/"),
-    "no audience": lambda: token(aud=None),
-    "expired": lambda: token(exp=int(NOW()) - 120, iat=int(NOW()) - 400),
-    "issued in the future": lambda: token(iat=int(NOW()) + 120, exp=int(NOW()) + 400),
-    "not yet valid": lambda: token(nbf=int(NOW()) + 200),
-    "too long a life": lambda: token(exp=int(NOW()) + 86_400),
-    "no exp": lambda: token(exp=None),
-    "no iat": lambda: token(iat=None),
-    "no jti": lambda: token(jti=None),
-    "blank jti": lambda: token(jti=""),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_bad_tokens_are_refused_without_a_word(client: FlaskClient, name: str) -> None:
-    response = post(client, BAD[name]())
-    assert response.status_code == 401
-    assert response.headers["WWW-Authenticate"] == "Bearer"
-    assert response.data == b""
-
-
-def test_another_scheme_is_refused(client: FlaskClient) -> None:
-    response = client.post(URL, json=call_body(), headers={"Authorization": f"Basic {token()}"})
-    assert response.status_code == 401
-
-
-def test_a_token_is_good_once(client: FlaskClient) -> None:
-    once = token()
-    assert [post(client, once).status_code for _ in range(3)] == [200, 401, 401]
-
-
-def test_a_refused_token_is_not_used_up(client: FlaskClient) -> None:
-    fixed = "a-fixed-id"
-    assert post(client, token(jti=fixed, aud="elsewhere")).status_code == 401
-    assert post(client, token(jti=fixed)).status_code == 200
-
-
-def test_discovery_needs_a_token_for_itself(client: FlaskClient) -> None:
-    assert client.get("/cds-services").status_code == 401
-    for audience, status in ((PUBLIC + "/cds-services", 200), (PUBLIC + URL, 401)):
-        bearer = {"Authorization": f"Bearer {token(aud=audience)}"}
-        assert client.get("/cds-services", headers=bearer).status_code == status
-
-
-def test_an_unknown_service_tells_a_stranger_nothing(client: FlaskClient) -> None:
-    assert post(client, None, "/cds-services/other").status_code == 401
-    assert post(client, token(aud=f"{PUBLIC}/cds-services/other"), "/cds-services/other").status_code == 404
-
-
-def test_a_fixed_audience(folder: Path) -> None:
-    client = browse(folder, tenant_text(audience='["sand_man"]'))
-    assert post(client, token(aud="sand_man")).status_code == 200
-    assert post(client, token()).status_code == 401
-
-
-def test_a_preflight_needs_no_token(folder: Path) -> None:
-    client = browse(folder, tenant_text(more='[cors]\nallowed_origins = ["https://ehr.example.org"]\n'))
-    preflight = client.options(
-        URL,
-        headers={
-            "Origin": "https://ehr.example.org",
-            "Access-Control-Request-Method": "POST",
-            "Access-Control-Request-Headers": "authorization",
-        },
-    )
-    assert preflight.status_code == 200
-    assert preflight.headers["Access-Control-Allow-Origin"] == "https://ehr.example.org"
-    other = client.options(URL, headers={"Origin": "https://ehrXexample.org", "Access-Control-Request-Method": "POST"})
-    assert "Access-Control-Allow-Origin" not in other.headers
-
-
-def test_a_sandbox_with_issuers_asks_for_a_token_too(folder: Path) -> None:
-    client = browse(folder, 'environment = "sandbox"\n' + tenant_text())
-    assert post(client, None).status_code == 401
-    assert post(client, token()).status_code == 200
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def guarded(folder: Path) -> Iterator[RunningServer]:
-    (folder / "tenant.toml").write_text(tenant_text())
     with serving(folder / "server", "--tenant", str(folder / "tenant.toml")) as running:
         yield running
 
 
-def test_a_real_server_with_issuers(guarded: RunningServer) -> None:
-    refused = guarded.post(call_body(), headers={"Authorization": "Bearer zq-nonsense-zq"})
-    assert (refused.status_code, refused.content) == (401, b"")
-    assert refused.headers["WWW-Authenticate"] == "Bearer"
-    good = token()
-    assert guarded.post(call_body(), headers={"Authorization": f"Bearer {good}"}).status_code == 200
-    assert [line["status"] for line in guarded.audit_lines()] == [401, 200]
-    assert "zq-nonsense-zq" not in guarded.written()
-    assert good not in guarded.written()
+@pytest.fixture
+def trusted(folder: Path) -> Trust:
+    return trust(read_tenant(CONFIG, str(folder)))
+
+
+# ---- once ----
+
+
+def test_a_token_is_good_once(guarded: RunningServer) -> None:
+    once = token()
+    assert [guarded.post(call_body(), headers=bearer(once)).status_code for _ in range(3)] == [200, 401, 401]
+
+
+def test_also_when_it_is_for_several_addresses(guarded: RunningServer) -> None:
+    once = token(aud=[PUBLIC + DISCOVERY, PUBLIC + SERVICE, PUBLIC + FEEDBACK])
+    assert guarded.get(DISCOVERY, headers=bearer(once)).status_code == 200
+    assert guarded.post(call_body(), headers=bearer(once)).status_code == 401
+    assert guarded.post({}, "spine-patient-view/feedback", headers=bearer(once)).status_code == 401
+
+
+def test_another_token_with_the_same_id_is_the_same(guarded: RunningServer) -> None:
+    assert guarded.post(call_body(), headers=bearer(token(jti="a-fixed-id"))).status_code == 200
+    assert guarded.post(call_body(), headers=bearer(token(jti="a-fixed-id"))).status_code == 401
+
+
+def test_a_token_that_is_refused_is_not_used_up(guarded: RunningServer) -> None:
+    right = token()
+    assert guarded.get(DISCOVERY, headers=bearer(right)).status_code == 401  # not for this address
+    forged = signed(json.dumps({"alg": "ES384", "typ": "JWT", "kid": EC_KID}).encode(), b"{}", callers.OTHER_KEY)
+    assert guarded.post(call_body(), headers=bearer(forged)).status_code == 401
+    assert guarded.post(call_body(), headers=bearer(right)).status_code == 200
 
 
 def test_memory_of_tokens_is_bounded_and_forgets_what_has_expired() -> None:
@@ -218,31 +73,189 @@ def test_memory_of_tokens_is_bounded_and_forgets_what_has_expired() -> None:
     assert seen.accept_once("i", "1", expires=100, now=0)
     assert seen.accept_once("i", "2", expires=200, now=0)
     assert not seen.accept_once("i", "3", expires=200, now=50)  # full: refuses rather than forgets
+    assert not seen.accept_once("i", "3", expires=200, now=99)
     assert seen.accept_once("i", "3", expires=300, now=150)
     assert not seen.accept_once("i", "2", expires=200, now=150)
+    assert not seen.accept_once("j", "4", expires=300, now=199)
     assert seen.accept_once("j", "4", expires=300, now=250)
 
 
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [
-        ("nothing", "not a JWK Set"),
-        ('{"keys": []}', "no key"),
-        ('{"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "a"}]}', "secret or private"),
-        (json.dumps({"keys": [{**public_jwk(EC_KEY, "a"), "d": "AA"}]}), "secret or private"),
-        (json.dumps({"keys": [public_jwk(EC_KEY, "")]}), "needs a kid"),
-        (json.dumps({"keys": [public_jwk(EC_KEY, "a"), public_jwk(RSA_KEY, "a")]}), "same kid"),
-        ('{"keys": [{"kty": "EC", "crv": "P-384", "x": "AA", "y": "AA", "kid": "a"}]}', "cannot be read"),
-        (json.dumps({"keys": [public_jwk(SHORT_KEY, "a")]}), "2048"),
-    ],
+def test_the_same_id_of_another_issuer_is_another_token() -> None:
+    seen = SeenTokens()
+    assert seen.accept_once("i", "1", expires=100, now=0)
+    assert seen.accept_once("j", "1", expires=100, now=0)
+
+
+class AwayStore:
+    """A shared memory that does not answer, and then does."""
+
+    def __init__(self) -> None:
+        self.away, self.asked, self.there = True, 0, SeenTokens()
+
+    def accept_once(self, iss: str, jti: str, expires: float, now: float) -> bool:
+        self.asked += 1
+        if self.away:
+            raise StoreUnavailable
+        return self.there.accept_once(iss, jti, expires, now)
+
+
+def test_when_the_shared_memory_is_away_the_token_is_neither_taken_nor_used_up(folder: Path) -> None:
+    store = AwayStore()
+    guard = trust(read_tenant(CONFIG, str(folder)), store)
+    header = f"Bearer {token()}"
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            guard.verify(header, PUBLIC + SERVICE, time.time())
+    store.away = False
+    assert guard.verify(header, PUBLIC + SERVICE, time.time()) == ISS
+    with pytest.raises(NotTrusted):
+        guard.verify(header, PUBLIC + SERVICE, time.time())
+    assert store.asked == 3  # the last time our own memory was enough
+
+
+def test_what_another_process_accepted_is_refused_here() -> None:
+    shared = SeenTokens()
+    first, second = SeenHereFirst(shared), SeenHereFirst(shared)
+    assert first.accept_once("i", "1", expires=100, now=0)
+    assert not second.accept_once("i", "1", expires=100, now=0)
+
+
+def test_a_full_memory_of_our_own_leaves_it_to_the_shared_one() -> None:
+    seen = SeenHereFirst(SeenTokens(), SeenTokens(limit=1))
+    assert [seen.accept_once("i", jti, expires=100, now=0) for jti in "abab"] == [True, True, False, False]
+
+
+# ---- which address ----
+
+PROXIED = [
+    {"X-Forwarded-Host": "evil.example"},
+    {"X-Forwarded-Proto": "http", "X-Forwarded-Port": "8080", "X-Forwarded-Prefix": "/other"},
+    {"X-Forwarded-For": "10.0.0.1", "X-Real-IP": "10.0.0.1"},
+    {"Forwarded": "for=10.0.0.1;host=evil.example;proto=http"},
+    {"Host": "evil.example"},
+    {"X-Original-URL": "/cds-services/other", "X-Rewrite-URL": "/cds-services/other", "X-Script-Name": "/other"},
+    {"X-Original-Host": "evil.example", "X-Host": "evil.example", "Via": "1.1 evil.example"},
+]
+
+
+@pytest.mark.parametrize("headers", PROXIED, ids=lambda headers: next(iter(headers)))
+def test_what_a_proxy_says_changes_nothing(guarded: RunningServer, headers: dict[str, str]) -> None:
+    """Neither is a good token refused nor one for the address that the headers speak of taken."""
+    path = SERVICE
+    claimed = [f"{scheme}://evil.example{path}" for scheme in ("http", "https")]
+    claimed += [guarded.url + path, f"{PUBLIC}/other{path}", f"{PUBLIC}/cds-services/other", f"{PUBLIC}:8080{path}"]
+    for audience in claimed:
+        answer = guarded.post(call_body(), headers={**headers, **bearer(token(aud=audience))})
+        assert (answer.status_code, answer.content) == (401, b"")
+    assert guarded.post(call_body(), headers={**headers, **bearer(token())}).status_code == 200
+
+
+def test_a_query_is_no_part_of_the_address(guarded: RunningServer) -> None:
+    for url, expected in ((PUBLIC + SERVICE, 200), (f"{PUBLIC}{SERVICE}?a=b", 401)):
+        answer = guarded.post(call_body(), "spine-patient-view?a=b", headers=bearer(token(aud=url)))
+        assert answer.status_code == expected
+
+
+def test_an_unknown_service_tells_a_stranger_nothing(guarded: RunningServer) -> None:
+    assert guarded.post({}, "other").status_code == 401
+    for audience, expected in ((f"{PUBLIC}/cds-services/other", 404), (PUBLIC + SERVICE, 401)):
+        assert guarded.post({}, "other", headers=bearer(token(aud=audience))).status_code == expected
+
+
+def test_an_address_with_a_path(folder: Path) -> None:
+    """The proxy takes `/spine` away; the token was made for the whole."""
+    whole = f"{PUBLIC}/spine"
+    with serving(
+        folder / "path", "--tenant", str(folder / "tenant.toml"), SPINE_CDS_PUBLIC_BASE_URL=f"{whole}/"
+    ) as server:
+        assert server.post(call_body(), headers=bearer(token(aud=whole + SERVICE))).status_code == 200
+        assert server.post(call_body(), headers=bearer(token())).status_code == 401
+
+
+# ---- with or without issuers ----
+
+
+def test_a_sandbox_with_issuers_asks_for_a_token_too(folder: Path) -> None:
+    guard = trust(read_tenant('environment = "sandbox"\n' + CONFIG, str(folder)))
+    with pytest.raises(NotTrusted):
+        guard.verify(None, PUBLIC + SERVICE, time.time())
+    assert guard.verify(f"Bearer {token()}", PUBLIC + SERVICE, time.time()) == ISS
+
+
+def test_a_sandbox_without_issuers_asks_for_none() -> None:
+    guard = trust(read_tenant('environment = "sandbox"\n[tenant]\nname = "here"\n', ""))
+    for header in (None, "Bearer nonsense", f"Bearer {token()}"):
+        assert guard.verify(header, PUBLIC + SERVICE, time.time()) == ""
+
+
+def test_nothing_of_a_token_is_written_down(guarded: RunningServer) -> None:
+    good = token(jti="zq-good-zq", sub="zq-sub-zq")
+    assert guarded.post(call_body(), headers=bearer("zq.nonsense.zq")).status_code == 401
+    assert guarded.post(call_body(), headers=bearer(good)).status_code == 200
+    assert [line["status"] for line in guarded.audit_lines()[-2:]] == [401, 200]
+    written = guarded.written()
+    assert all(word not in written for word in ("zq", good, good.split(".")[2]))
+
+
+# ---- whatever comes ----
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
 )
-def test_key_files_that_stop_start_up(folder: Path, content: str, complaint: str) -> None:
-    (folder / "keys.json").write_text(content)
-    with pytest.raises(SettingsError, match=rf"issuer\[0\]\.jwks_file.*{complaint}"):
-        trust(read_tenant(tenant_text(), str(folder)))
+TIMES = st.integers(-(10**4), 10**4).map(lambda seconds: int(time.time()) + seconds)
+CLAIMS = st.dictionaries(st.sampled_from(["iss", "aud", "exp", "iat", "nbf", "jti", "sub", "tenant"]), ODD | TIMES)
+HEADERS = st.dictionaries(st.sampled_from(["alg", "typ", "kid", "jku", "crit", "b64", "jwk", "x5c"]), ODD, max_size=3)
 
 
-def test_a_bare_array_of_keys(folder: Path) -> None:
-    (folder / "keys.json").write_text(json.dumps([public_jwk(EC_KEY, "ec")]))
-    issuers = trust(read_tenant(tenant_text(), str(folder))).issuers
-    assert list(issuers[ISS].keys) == ["ec"]
+@settings(max_examples=300, deadline=None)
+@given(header=HEADERS, changed=CLAIMS)
+def test_what_is_accepted_keeps_every_promise(folder: Path, header: dict[str, Any], changed: dict[str, Any]) -> None:
+    """Rightly signed, otherwise anything: refused without a fault, or else as it must be."""
+    guard = trust(read_tenant(CONFIG, str(folder)))
+    whole = {"alg": "ES384", "typ": "JWT", "kid": EC_KID, **header}
+    said = {**claims(), **changed}
+    sent = signed(json.dumps(whole).encode(), json.dumps(said).encode())
+    now = time.time()
+    try:
+        guard.verify(f"Bearer {sent}", PUBLIC + SERVICE, now)
+    except NotTrusted:
+        return
+    assert (whole["alg"], whole["typ"].upper(), whole["kid"]) == ("ES384", "JWT", EC_KID)
+    assert not {"crit", "b64"} & whole.keys()
+    assert said["iss"] == ISS
+    assert said["aud"] == PUBLIC + SERVICE or PUBLIC + SERVICE in said["aud"]
+    assert said["iat"] - 62 <= now <= said["exp"] + 62
+    assert 0 < said["exp"] - said["iat"] <= 3600
+    assert said.get("nbf", 0) <= now + 62
+    assert said["jti"].strip()
+
+
+@given(header=st.text(max_size=200) | st.text(alphabet="Bearer.abcAB_-= ,\t", max_size=80))
+def test_any_header_is_refused_without_a_fault(folder: Path, header: str) -> None:
+    guard = trust(read_tenant(CONFIG, str(folder)))
+    for sent in (header, f"Bearer {header}"):
+        with pytest.raises(NotTrusted):
+            guard.verify(sent, PUBLIC + SERVICE, time.time())
+
+
+@given(place=st.integers(0, 10_000), letter=st.characters() | st.sampled_from("ABCabc012-_.=+/ "))
+def test_a_token_with_any_letter_changed_is_refused(folder: Path, place: int, letter: str) -> None:
+    guard = trust(read_tenant(CONFIG, str(folder)))
+    sent = token()
+    place %= len(sent)
+    assume(sent[place] != letter)
+    with pytest.raises(NotTrusted):
+        guard.verify(f"Bearer {sent[:place]}{letter}{sent[place + 1 :]}", PUBLIC + SERVICE, time.time())
+
+
+def test_discovery_needs_a_token_for_itself(guarded: RunningServer) -> None:
+    assert guarded.get(DISCOVERY).status_code == 401
+    for audience, status in ((PUBLIC + DISCOVERY, 200), (PUBLIC + SERVICE, 401)):
+        assert guarded.get(DISCOVERY, headers=bearer(token(aud=audience))).status_code == status
+
+
+def test_what_needs_no_token(guarded: RunningServer) -> None:
+    for path in ("/health/live", "/health/ready", "/version", "/rules", "/intended-use", "/fhir/metadata"):
+        assert requests.get(guarded.url + path, timeout=10).status_code == 200, path
