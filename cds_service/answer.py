@@ -36,6 +36,7 @@ class Answered:
 
     `shadow` and `silenced` name the rules whose decision stands here but on no card, the latter with the override.
     `versions` are the versionIds of the resources behind the decisions, by reference, where the record gives them.
+    `states` are what overrides of the live rules that spoke would be keyed on, by rule.
     """
 
     cards: list[dict[str, object]]
@@ -45,6 +46,7 @@ class Answered:
     silenced: Mapping[str, Override]
     unavailable: Mapping[str, str]
     versions: Mapping[str, str]
+    states: Mapping[str, State]
 
     def decision(self, rule: str) -> Decision:
         """Of one rule by name. KeyError for a rule that was not asked."""
@@ -76,7 +78,8 @@ def answer(
         facts = replace(facts, mentions=texts.mentions, texts_unread=texts.unread)
     decisions = run.decide((rule for rule in service.rules if tenant.mode(rule.KNOWLEDGE.rule) != "off"), facts)
     live = [one for one in decisions if tenant.mode(one.rule) == "live"]
-    silenced = _silenced(live, resting)
+    states = refire.states(live)
+    silenced = _silenced(states, resting)
     to_fhir = partial(proposed_orders.to_fhir, patient_id=request.patient_id, local=local)
     shown = [one for one in live if one.rule not in silenced]
     return Answered(
@@ -87,6 +90,7 @@ def answer(
         silenced=silenced,
         unavailable={key: one.reason for key, one in answers.items() if isinstance(one, Unavailable)},
         versions=record.versions(fact.source for one in decisions for fact in getattr(one.outcome, "because", ())),
+        states=states,
     )
 
 
@@ -104,9 +108,8 @@ def _chart(
     return record
 
 
-def _silenced(live: Collection[Decision], resting: Resting) -> dict[str, Override]:
+def _silenced(states: Mapping[str, State], resting: Resting) -> dict[str, Override]:
     """By rule: the override that keeps it away. Asked for only where something would be shown."""
-    states = refire.states(live)
     found = resting(states.values()) if states else {}
     return {rule: found[state] for rule, state in states.items() if state in found}
 

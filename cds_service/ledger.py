@@ -68,7 +68,9 @@ def entry(
         knowledge=versions,
         document=msgspec.json.encode(_document(answered)).decode(),
     )
-    return Entry(call, tuple(_speech(one, *fates[one.rule]) for one in answered.decisions if one.rule in fates))
+    return Entry(
+        call, tuple(_speech(one, answered, *fates[one.rule]) for one in answered.decisions if one.rule in fates)
+    )
 
 
 def _fates(answered: Answered) -> dict[str, tuple[str, str]]:
@@ -93,8 +95,8 @@ def _spoke(decision: Decision) -> bool:
     return isinstance(outcome, Recommend) or (isinstance(outcome, CannotTell) and outcome.ask)
 
 
-def _speech(decision: Decision, fate: str, card: str) -> Speech:
-    outcome, state = decision.outcome, refire.state(decision)
+def _speech(decision: Decision, answered: Answered, fate: str, card: str) -> Speech:
+    outcome, state = decision.outcome, answered.states.get(decision.rule)
     indicator = outcome.says.indicator if isinstance(outcome, Recommend) else ""
     return Speech(decision.rule, decision.version, indicator, fate, card, state.fingerprint if state else "")
 

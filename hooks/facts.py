@@ -239,6 +239,21 @@ class Facts:
     doubtful: frozenset[str] = frozenset()
     mentions: tuple[Mention, ...] = ()  # for the closing card alone, where a site has switched text on
     texts_unread: tuple[str, ...] = ()
+    # Rules ask for the same few things again and again; a chart of many years has hundreds of findings and results.
+    _active: Mapping[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
+    _newest: Mapping[str, Measurement] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        active: dict[str, list[int]] = {}
+        for place, one in enumerate(self.findings):
+            for concept in one.concepts if one.status == "active" else ():
+                active.setdefault(concept, []).append(place)
+        newest: dict[str, Measurement] = {}
+        for measurement in self.measurements:
+            if measurement.when and measurement.name not in newest:
+                newest[measurement.name] = measurement
+        object.__setattr__(self, "_active", {concept: tuple(places) for concept, places in active.items()})
+        object.__setattr__(self, "_newest", newest)
 
     def all(self) -> Iterator[Fact]:
         """Every fact, in no meaningful order."""
@@ -252,12 +267,12 @@ class Facts:
 
     def finding(self, *concepts: str) -> tuple[Finding, ...]:
         """Active findings that carry one of the concepts."""
-        wanted = frozenset(concepts)
-        return tuple(f for f in self.findings if f.status == "active" and f.concepts & wanted)
+        places = {place for concept in concepts for place in self._active.get(concept, ())}
+        return tuple(self.findings[place] for place in sorted(places))
 
     def measured(self, name: str) -> Measurement | None:
         """The newest dated result of that name."""
-        return next((m for m in self.measurements if m.name == name and m.when), None)
+        return self._newest.get(name)
 
     def assessed(self, name: str) -> tuple[Assessment, ...]:
         """All assessments of that name, newest first."""

@@ -101,6 +101,7 @@ class Knowledge:
     sources: tuple[Source, ...]
     cards: Mapping[str, Wording]
     review: Mapping[str, str]
+    words: Mapping[str, str]  # how the thresholds are written in card texts, by name
 
     def value(self, name: str) -> Decimal:
         """The bare number of a threshold. KeyError for a name that the file does not define."""
@@ -108,7 +109,7 @@ class Knowledge:
 
     def card(self, variant: str, **words: str) -> Wording:
         """The text of a card, its {placeholders} filled from `words` and from the thresholds."""
-        fill = {**{name: str(t) for name, t in self.thresholds.items()}, **words}
+        fill = {**self.words, **words}
         text = self.cards[variant]
         return Wording(
             indicator=text.indicator,
@@ -169,6 +170,7 @@ def read(name: str, data: Mapping[str, Any]) -> Knowledge:
         sources=tuple(by_id.values()),
         cards=MappingProxyType({key: _card(name, key, entry) for key, entry in data["card"].items()}),
         review=_review(name, data["review"]),
+        words=MappingProxyType({key: str(threshold) for key, threshold in thresholds.items()}),
     )
 
 

@@ -1,6 +1,7 @@
 """Where the time of one answer goes: each stage called in turn as routes.call and answer.answer call them.
 
-Told in processor time of this thread, which the machine's other work does not lengthen as it does the clock's. Nothing in the service knows of this; when it puts its steps together differently, the test of this module says so.
+Told in processor time of this thread, which the machine's other work does not lengthen as it does the clock's. Nothing
+in the service knows of this; when it puts its steps together differently, the test of this module says so.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ SHOWN = 40  # lines of the function profile
 
 @dataclass(frozen=True)
 class Profile:
-    """Milliseconds of the processor by stage (medians) and for the whole call through Flask; the costliest functions."""
+    """Milliseconds of the processor by stage (medians) and of the whole call through Flask; the costliest functions."""
 
     hook: str
     resources: int
@@ -92,7 +93,9 @@ def once(inside: Inside, hook: str, body: bytes, day: date) -> tuple[dict[str, i
     decisions = run.decide((rule for rule in row.rules if tenant.mode(rule.KNOWLEDGE.rule) != "off"), facts)
     live = [one for one in decisions if tenant.mode(one.rule) == "live"]
     laps.lap("rules")
-    memory.resting(patient, refire.states(live).values())
+    states = refire.states(live)
+    laps.lap("states of the rules")
+    memory.resting(patient, states.values())
     laps.lap("overrides (store)")
     seed = hashlib.sha256(body).digest()
     laps.lap("digest of the body")
@@ -104,7 +107,7 @@ def once(inside: Inside, hook: str, body: bytes, day: date) -> tuple[dict[str, i
     laps.took[VALIDATION] = orders.validated()
     laps.lap(NOT_COUNTED)
     versions = record.versions(fact.source for one in decisions for fact in getattr(one.outcome, "because", ()))
-    answered = Answered(built, decisions, facts, (), {}, {}, versions)
+    answered = Answered(built, decisions, facts, (), {}, {}, versions, states)
     laps.lap("versions")
     line = AuditLine(tenant=tenant.tenant.name, service=row.id, hook_instance=request.hook_instance)
     line.answered(answered)
