@@ -14,7 +14,7 @@ from datetime import date
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 from hooks import knowledge
 from hooks.facts import Fact, Irradiated, When
@@ -98,14 +98,18 @@ def fingerprint(rule: str, version: str, outcome: Recommend | CannotTell) -> str
 
 
 def _of_fact(fact: Fact) -> str:
-    parts = [_plain(getattr(fact, name)) for name in _parts(type(fact), getattr(fact, "draft", False))]
+    parts = [_plain(getattr(fact, name)) for name in _PARTS[type(fact), getattr(fact, "draft", False)]]
     return f"{type(fact).__name__}{parts}"
 
 
-@cache
 def _parts(kind: type, draft: bool) -> tuple[str, ...]:
     left_out = WORDS_ONLY | OF_THE_SESSION if draft else WORDS_ONLY
     return tuple(field.name for field in fields(kind) if field.name not in left_out)
+
+
+_PARTS: Mapping[tuple[type, bool], tuple[str, ...]] = {
+    (kind, draft): _parts(kind, draft) for kind in get_args(Fact) for draft in (False, True)
+}
 
 
 def _plain(value: object) -> object:
