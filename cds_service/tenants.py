@@ -118,9 +118,13 @@ class SignOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Codes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[codes]: FHIR ConceptMap and ValueSet files, beside the tenant file, that say what the site's codes mean."""
+    """[codes]: FHIR ConceptMap and ValueSet files, beside the tenant file, that say what the site's codes mean.
+
+    `units`: what its own unit texts mean, as UCUM codes.
+    """
 
     concept_maps: list[str] = []
+    units: dict[str, str] = {}
 
 
 class Texts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 
 import msgspec
 
-from fhir_mappings import answers, lenient, local_codes, relevance
+from fhir_mappings import answers, lenient, local_codes, local_units, relevance
 from fhir_mappings.answers import NOT_JSON, Answer, Given, Unavailable
 from fhir_mappings.local_codes import LocalCodes
 from fhir_mappings.ours import Ours
@@ -318,6 +318,8 @@ class _Reader:
             relevance.take_in_contained(resource)
             if self.local.ours:
                 local_codes.add_ours(resource, self.local)
+            if self.local.units:
+                local_units.add_codes(resource, self.local.units)
             if resource.id and FHIR_ID.fullmatch(resource.id):
                 reference = f"{type(resource).__name__}/{resource.id}"
             else:

@@ -66,7 +66,8 @@ class LocalCodes:
     """All lines of a site's maps, and what follows: `ours` by local code as its map writes it, `orders` by orderable.
 
     The order of `orders` is the order in which they are written. `known` finds the meaning by code and tidied system.
-    `trials` are the files that say of themselves that they are not for real use.
+    `trials` are the files that say of themselves that they are not for real use. `units`: the UCUM code that a unit
+    text of the site means, by the text without spaces.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -74,6 +75,7 @@ class LocalCodes:
     orders: Mapping[str, tuple[OrderCode, ...]] = field(default_factory=dict)
     known: Mapping[str, Mapping[str, tuple[Code, ...]]] = field(default_factory=dict)
     trials: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def means(self, system: object, code: object) -> tuple[Code, ...]:
         """Our codes that a coding of the record stands for. The system may be spelled otherwise than in the map."""

@@ -61,7 +61,7 @@ _tables, _spellings, _plausible = _load()
 CONVERSIONS: Mapping[str, Mapping[str, Callable[[Decimal], Decimal]]] = MappingProxyType(_tables)
 SPELLINGS: Mapping[str, str] = MappingProxyType(_spellings)
 PLAUSIBLE: Mapping[str, tuple[Decimal, Decimal]] = MappingProxyType(_plausible)
-_KNOWN = frozenset(written for table in CONVERSIONS.values() for written in table)
+KNOWN = frozenset(written for table in CONVERSIONS.values() for written in table)
 SCORES = frozenset(name for name, table in CONVERSIONS.items() if "{score}" in table)
 
 
@@ -77,14 +77,21 @@ def unit(name: str, quantity: Quantity) -> str | Problem:
         return "1" if name in SCORES else UNIT
     if name in SCORES and written.startswith("{"):
         return "{score}"  # UCUM annotations such as {0-10} carry no dimension
-    found, printed = _spelt(written), _spelt(quantity.unit or "")
+    found = spelt(written)
     if found not in CONVERSIONS[name]:
         return UNIT
-    return CONTRADICTION if printed in _KNOWN and not _alike(name, found, printed) else found
+    if quantity.unit == written or not quantity.unit:
+        return found
+    printed = spelt(quantity.unit)
+    return CONTRADICTION if printed in KNOWN and not _alike(name, found, printed) else found
 
 
-def _spelt(written: str) -> str:
-    return written if written in _KNOWN else SPELLINGS.get(written, written)
+def spelt(written: str) -> str:
+    """The unit as our tables list it, whatever spaces it was written with; an unknown one comes back without them."""
+    if written in KNOWN:
+        return written
+    plain = "".join(written.split())
+    return plain if plain in KNOWN else SPELLINGS.get(plain, plain)
 
 
 def _alike(name: str, one: str, other: str) -> bool:

@@ -143,7 +143,7 @@ OLD = result(CALCIUM, "old", valueQuantity=quantity(9.3, "mg/dL"), effectiveDate
     [
         {"valueString": "6.0 mg/dL"},
         {"valueQuantity": {"value": "6,0", "unit": "mg/dL"}},
-        {"valueQuantity": quantity(6.0, "mg%")},
+        {"valueQuantity": quantity(3.0, "meq/L")},
         {"dataAbsentReason": {"text": "error"}},
         {"valueQuantity": quantity(6.0, "mg/dL"), "effectiveDateTime": "24.11.2026"},
         {"valueQuantity": quantity(6.0, "mg/dL"), "effectiveDateTime": 20261124, "issued": "2026-11-10T08:00:00Z"},

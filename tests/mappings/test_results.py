@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fhir_mappings import units
 from tests.mappings.charts import LNC, SCT, UCUM, coded, facts, observation, quantity
 
 CALCIUM, CREATININE, ALP, WEIGHT = (coded(LNC, code) for code in ("17861-6", "2160-0", "6768-6", "29463-7"))
@@ -309,3 +310,105 @@ def test_a_value_that_should_be_text_and_is_none_is_named() -> None:
     found = facts(observation(PAIN, valueString={"value": 3}))
     assert found.measurements == ()
     assert "Observation/o1: valueString not understood" in found.unreadable
+
+
+# Units as people write them
+
+ALBUMIN, VITAMIN_D, HEIGHT = (coded(LNC, code) for code in ("1751-7", "1989-3", "8302-2"))
+MOLAR_CALCIUM, MOLAR_CREATININE, CLEARANCE = (coded(LNC, code) for code in ("2000-8", "14682-9", "35591-7"))
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "unit", "read"),
+    [
+        *(
+            (CALCIUM, 9.4, unit, "9.4")
+            for unit in ("MG/DL", "mg/dl", "mg%", "mg %", "mg/100mL", "mg/100 ml", "mg / dL")
+        ),
+        *((CALCIUM, 9.4, unit, "9.4") for unit in (" mg/dL ", "mg/\u00a0dL", "mg\u2009/\u2009dL")),
+        *((MOLAR_CALCIUM, 2.5, unit, "10.00") for unit in ("mmol/l", "MMOL/L", "mmol / L")),
+        *(
+            (MOLAR_CREATININE, 88.4, unit, "1")
+            for unit in ("micromol/L", "\u00b5mol/L", "\u03bcmol/L", "umol/l", "UMOL/L", "mcmol/L", "\u00b5mol /l")
+        ),
+        *((ALBUMIN, 3.8, unit, "3.8") for unit in ("gm/dL", "G/DL", "GM/DL", "g/dl")),
+        *((ALBUMIN, 38, unit, "3.8") for unit in ("G/L", "gm/L", "g / l")),
+        *((ALP, 80, unit, "80") for unit in ("units/L", "IU/L", "UNITS/L", "u/l", "Units / L")),
+        *((VITAMIN_D, 50, unit, "20.0") for unit in ("nmol/l", "NMOL/L")),
+        *((VITAMIN_D, 20, unit, "20") for unit in ("ng/ml", "NG/ML", "\u00b5g/L", "mcg/L")),
+        *((CLEARANCE, 55, unit, "55") for unit in ("ml/min", "ML/MIN", "mL / min")),
+        *((WEIGHT, 70, unit, "70") for unit in ("Kg", "KG", "kgs", "kilograms")),
+        *((WEIGHT, 100, unit, "45.359237") for unit in ("lbs", "LBS", "lb", "pounds")),
+        *((HEIGHT, 70, unit, "177.80") for unit in ("in", "IN", "inches")),
+        (HEIGHT, 170, "CM", "170"),
+    ],
+)
+def test_a_unit_as_people_write_it(code: dict[str, Any], value: float, unit: str, read: str) -> None:
+    """Printed alone, and, as some systems do, written where the code belongs."""
+    for sent in ({"value": value, "unit": unit}, quantity(value, unit)):
+        (measured,) = facts(observation(code, valueQuantity=sent)).measurements
+        assert measured.value == Decimal(read)
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "unit"),
+    [
+        *((CALCIUM, 9.4, unit) for unit in ("Mg/dL", "Mg/DL", "mG/dL", "MG/dL", "mgdL", "g/dL", "ug/dL", "%", "meq/L")),
+        *((MOLAR_CALCIUM, 2.5, unit) for unit in ("Mmol/L", "mMol/L", "mmol", "mol/L", "nmol/L", "mmol/mL")),
+        *((MOLAR_CREATININE, 88, unit) for unit in ("Umol/L", "umol", "nmol/L", "IU/L")),
+        *((CREATININE, 1.1, unit) for unit in ("U/L", "mL/min", "mg/g")),
+        *((ALP, 80, unit) for unit in ("mU/L", "U/mL", "kU/L", "U", "mg/dL")),
+        *((VITAMIN_D, 30, unit) for unit in ("pg/mL", "pmol/L", "IU/L", "units/L", "IU")),
+        *((CLEARANCE, 55, unit) for unit in ("mL/min/1.73m2", "mL/min/1.73 m2", "mL/min/{1.73_m2}", "mL/s", "ML/min")),
+        *((WEIGHT, 70, unit) for unit in ("mg", "oz", "st", "K g m", "cm")),
+        *((HEIGHT, 170, unit) for unit in ("ft", "mm", "M", "kg")),
+    ],
+)
+def test_a_unit_that_is_not_known_for_a_measurement_is_no_evidence(
+    code: dict[str, Any], value: float, unit: str
+) -> None:
+    for sent in ({"value": value, "unit": unit}, quantity(value, unit)):
+        found = facts(observation(code, valueQuantity=sent))
+        assert found.measurements == ()
+        assert found.unreadable[0].endswith("unit not understood")
+
+
+@pytest.mark.parametrize("unit", ["mmol / L", "MMOL/L", "g / dL"])
+def test_other_spellings_contradict_a_code_as_the_plain_one_does(unit: str) -> None:
+    found = facts(observation(CALCIUM, valueQuantity=quantity(9.4, "mg/dL") | {"unit": unit}))
+    assert found.unreadable == ("Observation/o1: calcium: unit and code contradict each other",)
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "unit"),
+    [
+        (CALCIUM, 2.4, "MG/DL"),
+        (MOLAR_CALCIUM, 9.5, "mmol / L"),
+        (CREATININE, 88, "mg %"),
+        (MOLAR_CREATININE, 1.1, "\u00b5mol/l"),
+        (ALBUMIN, 38, "gm/dL"),
+        (ALBUMIN, 3.8, "G/L"),
+        (WEIGHT, 70000, "KG"),
+        (HEIGHT, 1.7, "CM"),
+    ],
+)
+def test_a_number_that_belongs_to_another_unit_is_not_plausible(code: dict[str, Any], value: float, unit: str) -> None:
+    found = facts(observation(code, valueQuantity={"value": value, "unit": unit}))
+    assert found.measurements == ()
+    assert found.unreadable[0].endswith("not plausible")
+
+
+def test_each_spelling_means_a_unit_of_the_tables_and_none_is_one_itself() -> None:
+    assert set(units.SPELLINGS.values()) <= units.KNOWN
+    assert not units.KNOWN & set(units.SPELLINGS)
+    assert all("".join(written.split()) == written for written in units.SPELLINGS)
+
+
+def test_letters_are_folded_in_whole_words_and_all_capital_forms_only() -> None:
+    """Two texts that differ in their letters alone mean one unit; and a milli is never written as a mega."""
+    by_letters: dict[str, set[str]] = {}
+    for written in (*units.KNOWN, *units.SPELLINGS):
+        by_letters.setdefault(written.lower(), set()).add(units.spelt(written))
+    assert all(len(meant) == 1 for meant in by_letters.values())
+    mixed = [written for written in units.SPELLINGS if written.startswith("M") and not written.isupper()]
+    assert mixed == ["Months"]
