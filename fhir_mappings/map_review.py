@@ -95,7 +95,7 @@ def _elsewhere(local: LocalCodes) -> Iterator[str]:
         if not read or SITES in read or one.system in PLACED_BY:
             continue
         ours = spellings.known(one.system)
-        called = kinds.called(one.file, one.system)
+        called = kinds.called(one.file.rpartition("/")[2], one.system)
         if (called and not read & kinds.beside(called)) or (not ours and not read & usual[spellings.key(one.system)]):
             yield _said(one)
 
