@@ -33,7 +33,11 @@ def run(parsed: argparse.Namespace) -> None:
     given = {"DATABASE": parsed.database, "TENANT": parsed.tenant}
     options = {f"{PREFIX}{name}": value for name, value in given.items() if value is not None}
     settings = config.from_environment({**os.environ, **options})
-    explained = explain(database.open_to_read(settings.database), settings.tenant.tenant.name, parsed.id)
+    store = database.open_to_read(settings.database)
+    try:
+        explained = explain(store, settings.tenant.tenant.name, parsed.id)
+    finally:
+        store.engine.dispose()
     if parsed.format == "json":
         print(printout.json_text(explained))
     else:

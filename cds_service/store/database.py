@@ -89,7 +89,16 @@ def open_to_read(url: str) -> Store:
     """The store that is there already, for reading only: nothing is made, migrated or written. Raises SettingsError."""
     store = Store(_reading_engine(_address(url)))
     try:
-        with store.engine.connect() as connection:
+        _check_tables(store.engine)
+    except SettingsError:
+        store.engine.dispose()
+        raise
+    return store
+
+
+def _check_tables(engine: Engine) -> None:
+    try:
+        with engine.connect() as connection:
             found = _revision(connection)
     except SQLAlchemyError as error:
         cause = type(getattr(error, "orig", None) or error).__name__
@@ -99,7 +108,6 @@ def open_to_read(url: str) -> Store:
     if found != schema.REVISION:
         age = "an older version of this software; starting the server migrates it" if found < schema.REVISION else NEWER
         raise SettingsError(f"{KEY}: the database was made by {age}")
-    return store
 
 
 def _address(url: str) -> URL:
