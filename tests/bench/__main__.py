@@ -129,7 +129,7 @@ class _Run:
             serving.references(plan.folder, workers=2) as reference,
             self._peer(2) as peer,
         ):
-            self._say(load.requests_per_second(ours, reference, peer, plan.day, plan.scale))
+            self._say(load.requests_per_second(ours, reference, peer, plan.day, plan.scale, plan.brief))
 
     def _fresh_worker(self) -> None:
         plan = self.plan

@@ -85,7 +85,9 @@ def alive_while_hanging(folder: Path, day: date, seconds: float) -> Iterator[Mea
         for thread in waiting:
             thread.start()
         time.sleep(1)
-        took = talk.interleaved((Target("live", server.port, talk.get("/health/live")),), seconds, least=20)["live"]
+        took = talk.interleaved((Target("live", server.port, talk.get("/health/live")),), seconds, least=20)[
+            "live"
+        ].took
         if not all(thread.is_alive() for thread in waiting):
             raise RuntimeError("the calls were answered, and nothing hung")
         for line in lines:

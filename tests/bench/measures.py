@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tests.bench.talk import Samples
+
 GUARD = 2.0  # noise on shared machines is large: a run fails only on what is worse than its goal by this factor
 LOW, HIGH = 0.10, 0.90  # the spread that is shown
 
@@ -33,8 +35,9 @@ class Goal:
 class Measure:
     """`value` is a median of ratios of neighbouring samples (`unit` "x") unless the unit says otherwise.
 
-    `low` and `high` are the 10 and 90 % points, `of_medians` the ratio of the two medians. `times` are absolute values
-    behind it, by what was measured; they are shown and never judged.
+    `low` and `high` are the 10 and 90 % points, `of_medians` the ratio of the two medians. `of_processor` is the median
+    ratio of the processor time that the answering processes took: other work on the machine hardly moves it. `times`
+    are absolute values behind it, by what was measured and its unit; they are shown and never judged.
     """
 
     group: str
@@ -44,9 +47,10 @@ class Measure:
     high: float
     unit: str = "x"
     of_medians: float | None = None
+    of_processor: float | None = None
     samples: int = 1
     goal: Goal | None = None
-    times: Mapping[str, float] = field(default_factory=dict)  # milliseconds, requests per second: the name says
+    times: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
 
     @property
@@ -86,6 +90,14 @@ def of_pairs(
         samples=len(ratios),
         goal=goal,
         **more,
+    )
+
+
+def of_samples(group: str, name: str, ours: Samples, theirs: Samples, goal: Goal | None = None, **more: Any) -> Measure:
+    """The same of answers over HTTP."""
+    busy = [one / other for one, other in zip(ours.processor, theirs.processor, strict=True) if one and other]
+    return of_pairs(
+        group, name, ours.took, theirs.took, goal, of_processor=statistics.median(busy) if busy else None, **more
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date
 from types import MappingProxyType
 
@@ -12,6 +12,7 @@ from tests.bench.bodies import ORDER_SIGN, PATIENT_VIEW, SIZES, Call, body
 from tests.bench.measures import Goal, Measure
 from tests.bench.reference import FLOOR, SCAN
 from tests.bench.serving import Server
+from tests.bench.talk import Samples
 
 GROUP = "One connection"
 FLOOR_GOALS: Mapping[str, Goal] = MappingProxyType(
@@ -36,32 +37,37 @@ def against_parsing(ours: Server, reference: Server, day: date, scale: float, br
                 (ours.call(hook, sent), reference.target(FLOOR, sent), reference.target(SCAN, sent, "scan")),
                 SECONDS[size] * scale,
                 LEAST[size],
+                warm=3 if size in ("S", "M") else 1,
             )
             yield from _compared(f"{hook} {size}, {len(sent) / 1e6:.2f} MB", size, took)
             if hook == PATIENT_VIEW and size == "M":
                 yield _tail(took)
 
 
-def _compared(what: str, size: str, took: Mapping[str, Sequence[float]]) -> Iterator[Measure]:
-    times = {f"{name} ms": measures.milliseconds(found) for name, found in took.items()}
+def _compared(what: str, size: str, took: Mapping[str, Samples]) -> Iterator[Measure]:
+    times = _times(took)
     floor, scan = FLOOR_GOALS.get(size), SCAN_GOALS.get(size)
-    yield measures.of_pairs(GROUP, f"{what} / floor", took["ours"], took["floor"], floor, times=times)
-    yield measures.of_pairs(GROUP, f"{what} / scan", took["ours"], took["scan"], scan, times=times)
+    yield measures.of_samples(GROUP, f"{what} / floor", took["ours"], took["floor"], floor, times=times)
+    yield measures.of_samples(GROUP, f"{what} / scan", took["ours"], took["scan"], scan, times=times)
 
 
-def _tail(took: Mapping[str, Sequence[float]]) -> Measure:
+def _times(took: Mapping[str, Samples]) -> dict[str, float]:
+    return {f"{name} ms": found.ms for name, found in took.items()}
+
+
+def _tail(took: Mapping[str, Samples]) -> Measure:
     """The floor's own tail says how much of ours is the machine's."""
-    found = {name: measures.point(values, 0.99) / statistics.median(values) for name, values in took.items()}
-    p99 = {f"{name} p99 ms": measures.point(values, 0.99) / 1e6 for name, values in took.items()}
+    p99 = {name: measures.point(one.took, 0.99) / 1e6 for name, one in took.items()}
+    found = {name: p99[name] / one.ms for name, one in took.items()}
     return Measure(
         GROUP,
         "p99 / p50, patient-view M",
         found["ours"],
         found["ours"],
         found["ours"],
-        samples=len(took["ours"]),
+        samples=len(took["ours"].took),
         goal=TAIL,
-        times=p99,
+        times={f"{name} p99 ms": value for name, value in p99.items()},
         note=f"the floor's own in the same run: {found['floor']:.2f}, the scan's {found['scan']:.2f}",
     )
 
@@ -70,9 +76,9 @@ def out_of_scope(ours: Server, reference: Server, day: date, scale: float) -> It
     """The usual patient, who has no cancer: read in full, and nothing to say."""
     sent = body(Call(in_scope=False), day)
     took = talk.interleaved((ours.call(PATIENT_VIEW, sent), reference.target(FLOOR, sent)), 6 * scale, LEAST["M"])
-    times = {f"{name} ms": measures.milliseconds(found) for name, found in took.items()}
+    times = _times(took)
     name = "patient-view M, patient without cancer / floor"
-    yield measures.of_pairs(GROUP, name, took["ours"], took["floor"], FLOOR_GOALS["M"], times=times)
+    yield measures.of_samples(GROUP, name, took["ours"], took["floor"], FLOOR_GOALS["M"], times=times)
 
 
 def spoilt(ours: Server, day: date, scale: float) -> Iterator[Measure]:
@@ -81,31 +87,28 @@ def spoilt(ours: Server, day: date, scale: float) -> Iterator[Measure]:
     took = talk.interleaved(
         (ours.call(PATIENT_VIEW, other, "one invalid"), ours.call(PATIENT_VIEW, clean, "clean")), 8 * scale, 40
     )
-    times = {f"{name} ms": measures.milliseconds(found) for name, found in took.items()}
+    times = _times(took)
     name = "one invalid resource of 300 / none"
-    yield measures.of_pairs(GROUP, name, took["one invalid"], took["clean"], SPOILT, times=times)
+    yield measures.of_samples(GROUP, name, took["one invalid"], took["clean"], SPOILT, times=times)
 
 
 def growth(ours: Server, day: date, scale: float) -> Iterator[Measure]:
     """Time per resource of the largest chart against that of the middle one. Below 1: fixed costs spread out."""
     small, large = (body(Call(resources=SIZES[size]), day) for size in ("M", "XL"))
-    rounds = [
-        (
-            talk.interleaved((ours.call(PATIENT_VIEW, small),), 0, least=9, warm=1)["ours"],
-            talk.interleaved((ours.call(PATIENT_VIEW, large),), 0, least=1, warm=0)["ours"],
-        )
-        for _ in range(max(3, round(15 * scale)))
-    ]
-    each_small = [statistics.median(few) / SIZES["M"] for few, _ in rounds]
-    each_large = [one[0] / SIZES["XL"] for _, one in rounds]
-    times = {"M us each": statistics.median(each_small) / 1e3, "XL us each": statistics.median(each_large) / 1e3}
+    few, one = Samples(), Samples()
+    for _ in range(max(3, round(15 * scale))):
+        middle = talk.interleaved((ours.call(PATIENT_VIEW, small),), 0, least=9, warm=1)["ours"]
+        largest = talk.interleaved((ours.call(PATIENT_VIEW, large),), 0, least=1, warm=0)["ours"]
+        few.add(*(statistics.median(found) / SIZES["M"] for found in (middle.took, middle.processor)))
+        one.add(*(statistics.median(found) / SIZES["XL"] for found in (largest.took, largest.processor)))
+    times = {"M each us": few.ms * 1e3, "XL each us": one.ms * 1e3}
     name = "time per resource, 5,000 / 300 resources"
-    yield measures.of_pairs(GROUP, name, each_large, each_small, GROWTH, times=times)
+    yield measures.of_samples(GROUP, name, one, few, GROWTH, times=times)
 
 
 def against_healthchain(ours: Server, peer: Server, day: date, scale: float) -> Iterator[Measure]:
     sent = body(Call(), day)
     targets = (ours.call(PATIENT_VIEW, sent), peer.target("/cds/cds-services/bench", sent))
     took = talk.interleaved(targets, 6 * scale, LEAST["M"])
-    times = {f"{name} ms": measures.milliseconds(found) for name, found in took.items()}
-    yield measures.of_pairs(GROUP, "patient-view M / HealthChain", took["ours"], took["HealthChain"], times=times)
+    times = _times(took)
+    yield measures.of_samples(GROUP, "patient-view M / HealthChain", took["ours"], took["HealthChain"], times=times)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -44,7 +44,7 @@ class Report:
         return json.dumps(whole, indent=1)
 
     def as_text(self) -> str:
-        parts = [_line("", "ratio", "10-90 %", "goal", "", "of medians", "n", "absolute, not judged")]
+        parts = [_line("", "ratio", "10-90 %", "goal", "", "medians", "processor", "n", "absolute, not judged")]
         for group, found in groupby(self.measures, key=lambda one: one.group):
             parts += ["", group, *map(_measure, found)]
         parts += ["", *(f"not run: {name}: {why}" for name, why in self.not_run.items())]
@@ -63,43 +63,38 @@ class Report:
 
 def _line(name: str, *cells: str) -> str:
     """The last cell is the longest, and stands to the left."""
-    widths = (8, 17, 9, 7, 11, 6)
+    widths = (8, 17, 9, 7, 9, 10, 6)
     columns = (cell.rjust(width) for cell, width in zip(cells[:-1], widths, strict=True))
     return f"{name.ljust(WIDTH)}{''.join(columns)}  {cells[-1]}".rstrip()
 
 
 def _measure(one: Measure) -> str:
-    spread = f"[{_number(one.low)} - {_number(one.high)}]" if one.high != one.low else ""
     unit = "" if one.unit == "x" else f" {one.unit}"
-    absolute = ", ".join(
-        f"{name.rpartition(' ')[0]} {_number(value)} {name.rpartition(' ')[2]}" for name, value in one.times.items()
-    )
-    medians = "" if one.of_medians is None else _number(one.of_medians)
+    spread = f"[{_number(one.low)} - {_number(one.high)}]" if one.high != one.low else ""
+    others = ["" if value is None else _number(value) for value in (one.of_medians, one.of_processor)]
+    absolute = ", ".join(f"{what} {_number(value)} {of}" for (what, of), value in _times(one))
     goal = str(one.goal or "")
-    return _line(
-        f"  {one.name}", _number(one.value) + unit, spread, goal, VERDICT[one.met], medians, str(one.samples), absolute
-    )
+    cells = (_number(one.value) + unit, spread, goal, VERDICT[one.met], *others, str(one.samples), absolute)
+    return _line(f"  {one.name}", *cells)
+
+
+def _times(one: Measure) -> Iterator[tuple[tuple[str, str], float]]:
+    """The last word of a time's name is its unit."""
+    for name, value in one.times.items():
+        what, _, unit = name.rpartition(" ")
+        yield (what, unit), value
 
 
 def _number(value: float) -> str:
     """Three figures or so, without an exponent."""
-    return (
-        f"{value:.0f}"
-        if abs(value) >= 100
-        else f"{value:.1f}"
-        if abs(value) >= 10
-        else f"{value:.2f}"
-        if abs(value) >= 0.1
-        else f"{value:.3f}"
-    )
+    digits = next((digits for least, digits in ((100, 0), (10, 1), (0.1, 2)) if abs(value) >= least), 3)
+    return f"{value:.{digits}f}"
 
 
 def _profile(one: Profile) -> list[str]:
     """Milliseconds and share of the whole call in this process; what is left is Flask, reading, security."""
     total = sum(value for name, value in one.stages.items() if not name.startswith("of which"))
-    rows = [
-        f"Stages of {one.hook}, {one.resources} resources: {one.whole_ms:.2f} ms of the processor (medians, in one process)"
-    ]
+    rows = [f"Stages of {one.hook}, {one.resources} resources: {one.whole_ms:.2f} ms of the processor (medians)"]
     for name, value in one.stages.items():
         indent = 4 if name.startswith("of which") else 2
         rows.append(f"{' ' * indent}{name}".ljust(34) + f"{value:9.3f} ms {value / one.whole_ms:6.1%}")

@@ -31,7 +31,7 @@ class Server:
     pid: int
 
     def target(self, path: str, body: bytes, name: str = "") -> Target:
-        return Target(name or self.name, self.port, talk.post(path, body))
+        return Target(name or self.name, self.port, talk.post(path, body), self.worker())
 
     def call(self, hook: str, body: bytes, name: str = "") -> Target:
         """A hook call, if this is our service."""
@@ -39,8 +39,9 @@ class Server:
 
     def worker(self) -> int:
         """The process that answers: of the children that were started, the one that holds most."""
-        pids = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return max(map(int, pids), key=lambda pid: resident(pid), default=self.pid)
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        pids = children.read_text().split() if children.exists() else ()
+        return max(map(int, pids), key=resident, default=self.pid)
 
 
 def resident(pid: int, what: str = "VmRSS") -> int:

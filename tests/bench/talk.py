@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import count
 
 HOST = "127.0.0.1"
 PIECE = 1 << 18
@@ -18,11 +19,29 @@ PATIENCE = 120.0  # seconds for one answer
 
 @dataclass(frozen=True)
 class Target:
-    """What is asked of whom. `request` is the whole HTTP request as bytes."""
+    """What is asked of whom. `request` is the whole HTTP request as bytes, `pid` the process that answers."""
 
     name: str
     port: int
     request: bytes = field(repr=False)
+    pid: int | None = None
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Nanoseconds of each answer: until it was here, and of the processor in the process that gave it (0: unknown)."""
+
+    took: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+
+    def add(self, took: float, processor: float) -> None:
+        self.took.append(float(took))
+        self.processor.append(float(processor))
+
+    @property
+    def ms(self) -> float:
+        """The median until it was here."""
+        return statistics.median(self.took) / 1e6
 
 
 def post(path: str, body: bytes) -> bytes:
@@ -98,35 +117,38 @@ def asked(port: int, request: bytes) -> tuple[int, bytes]:
         return line.ask(request)
 
 
-def interleaved(
-    targets: Sequence[Target], seconds: float, least: int = 5, most: int = 2000, warm: int = 3
-) -> dict[str, list[float]]:
-    """Asks each target in turn, again and again; nanoseconds by target. Every other round runs backwards.
+def interleaved(targets: Sequence[Target], seconds: float, least: int = 5, warm: int = 3) -> dict[str, Samples]:
+    """Asks each target in turn, again and again; samples by target. Every other round runs backwards.
 
-    Ends after `seconds` or `most` rounds, not before `least`. An answer other than 200 ends the run.
+    Ends after `seconds`, but not before `least` rounds. An answer other than 200 ends the run.
     """
-    took: dict[str, list[float]] = {target.name: [] for target in targets}
+    samples = {target.name: Samples() for target in targets}
     with ExitStack() as stack:
         lines = {target.name: stack.enter_context(Line(target.port)) for target in targets}
         for _ in range(warm):
             for target in targets:
                 _timed(lines[target.name], target)
         end = time.monotonic() + seconds
-        for number in range(most):
+        for number in count():
             if number >= least and time.monotonic() > end:
                 break
             for target in targets if number % 2 else reversed(targets):
-                took[target.name].append(_timed(lines[target.name], target))
-    return took
+                samples[target.name].add(*_timed(lines[target.name], target))
+    return samples
 
 
-def _timed(line: Line, target: Target) -> float:
-    began = time.perf_counter_ns()
+def _timed(line: Line, target: Target) -> tuple[int, int]:
+    busy, began = _processor(target.pid), time.perf_counter_ns()
     status, body = line.ask(target.request)
-    took = time.perf_counter_ns() - began
+    took, busy = time.perf_counter_ns() - began, _processor(target.pid) - busy
     if status != 200:
         raise RuntimeError(f"{target.name} answered {status}: {body[:300]!r}")
-    return float(took)
+    return took, busy
+
+
+def _processor(pid: int | None) -> int:
+    """Nanoseconds of the processor that another process has had so far. Linux makes the number of its clock so."""
+    return 0 if pid is None or sys.platform != "linux" else time.clock_gettime_ns((~pid << 3) | 2)
 
 
 @dataclass(frozen=True)
@@ -138,18 +160,18 @@ class Rate:
     client: float
 
 
-def rate(target: Target, connections: int, seconds: float, warm: float = 0.5) -> Rate:
-    """Every connection asks again as soon as it has been answered; counted after the warm-up."""
+def rate(target: Target, connections: int, seconds: float) -> Rate:
+    """Every connection asks again as soon as it has been answered; counted once as many answers came as there are
+    connections, for so many seconds and at least twice as many answers.
+    """
     with selectors.DefaultSelector() as selector, ExitStack() as stack:
         for _ in range(connections):
             stack.callback(_Asking(target, selector).end)
-        _run(selector, time.monotonic() + warm)
+        _run(selector, 0, least=connections)
         began, cpu = time.monotonic(), time.process_time()
-        took = _run(selector, began + seconds)
+        took = _run(selector, began + seconds, least=2 * connections)
         lasted = time.monotonic() - began
         share = (time.process_time() - cpu) / lasted
-    if not took:
-        raise RuntimeError(f"{target.name} answered nothing within {seconds} s")
     return Rate(len(took) / lasted, statistics.median(took) * 1000, share)
 
 
@@ -158,17 +180,17 @@ def many(target: Target, requests: int, connections: int) -> None:
     with selectors.DefaultSelector() as selector, ExitStack() as stack:
         for _ in range(connections):
             stack.callback(_Asking(target, selector).end)
-        _run(selector, float("inf"), requests)
+        _run(selector, 0, least=requests)
 
 
-def _run(selector: selectors.BaseSelector, until: float, most: int = sys.maxsize) -> list[float]:
-    """Seconds of each answer, until a moment of time.monotonic() or so many answers."""
+def _run(selector: selectors.BaseSelector, until: float, least: int) -> list[float]:
+    """Seconds of each answer, until a moment of time.monotonic() has passed and so many answers have come."""
     took: list[float] = []
-    while len(took) < most and (left := min(until - time.monotonic(), PATIENCE)) > 0:
-        for key, _ in selector.select(timeout=left):
-            done = key.data.go_on()
-            if done is not None:
-                took.append(done)
+    while len(took) < least or time.monotonic() < until:
+        ready = selector.select(timeout=PATIENCE)
+        if not ready:
+            raise RuntimeError(f"no answer within {PATIENCE:g} s")
+        took += [seconds for key, _ in ready if (seconds := key.data.go_on()) is not None]
     return took
 
 
