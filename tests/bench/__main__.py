@@ -9,7 +9,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -49,7 +49,7 @@ class Plan:
 
 
 def main() -> int:
-    """0, or 1 when something was worse than twice its goal."""
+    """0, or 1 when something was worse than twice its goal or could not be measured."""
     parsed = _parser().parse_args()
     began, load_before = time.monotonic(), os.getloadavg()
     with tempfile.TemporaryDirectory(prefix="spine-cds-bench-") as folder:
@@ -74,7 +74,7 @@ def main() -> int:
         "day": plan.day.isoformat(),
         "brief": plan.brief,
     }
-    return _tell(Report(about, run.measures, run.profiles, run.not_run), plan.out)
+    return _tell(Report(about, run.measures, run.profiles, run.not_run, run.broken), plan.out)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,6 +94,7 @@ class _Run:
         self.measures: list[Measure] = []
         self.profiles: list[Profile] = []
         self.not_run: dict[str, str] = {}
+        self.broken: dict[str, str] = {}
 
     def everything(self) -> None:
         gc.freeze()  # what the client has loaded by now is not looked through while it measures
@@ -101,15 +102,26 @@ class _Run:
         if plan.brief:
             self.not_run |= dict.fromkeys(("HealthChain", "cql-execution"), "left out of a quick run")
         if plan.wants("one-connection"):
-            self._one_worker()
+            self._attempt("one connection", self._one_worker)
         if plan.wants("load"):
-            self._two_workers()
+            self._attempt("load", self._two_workers)
         if plan.wants("memory"):
-            self._fresh_worker()
+            self._attempt("memory", self._fresh_worker)
         if plan.wants("fallback"):
-            self._say(fallback.alive_while_hanging(plan.folder, plan.day, max(1.0, 4 * plan.scale)))
+            self._attempt("a hanging FHIR server", self._hanging)
         if plan.wants("fallback", "rules", "tokens", "cql", "stages"):
-            self._inside(inside.start(plan.folder))
+            self._attempt("in process", lambda: self._inside(inside.start(plan.folder)))
+
+    def _attempt(self, name: str, part: Callable[[], None]) -> None:
+        """A part that breaks down does not take the figures of the others with it; the run fails all the same."""
+        try:
+            part()
+        except (RuntimeError, OSError) as error:
+            self.broken[name] = f"{type(error).__name__}: {error}"
+            print(f"BROKEN {name}: {self.broken[name]}", file=sys.stderr, flush=True)
+
+    def _hanging(self) -> None:
+        self._say(fallback.alive_while_hanging(self.plan.folder, self.plan.day, max(1.0, 4 * self.plan.scale)))
 
     def _one_worker(self) -> None:
         plan = self.plan
@@ -188,7 +200,7 @@ def _tell(told: Report, out: Path) -> int:
         (out / f"functions-{one.hook}-{one.resources}.txt").write_text(one.functions + "\n", encoding="utf-8")
     report.plot(told, out / "bench.png")
     print(f"\n{told.as_text()}\n\nin {out}: bench.txt, bench.json, bench.png, functions-*.txt", flush=True)
-    return 1 if told.failures else 0
+    return 1 if told.failures or told.broken else 0
 
 
 if __name__ == "__main__":

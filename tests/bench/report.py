@@ -20,12 +20,13 @@ WIDTH = 68  # of names
 
 @dataclass(frozen=True)
 class Report:
-    """A whole run. `not_run` says what was left out, and why."""
+    """A whole run. `not_run` says what was left out, and why; `broken` what was begun and could not be measured."""
 
     about: Mapping[str, Any]
     measures: Sequence[Measure]
     profiles: Sequence[Profile] = ()
     not_run: Mapping[str, str] = field(default_factory=dict)
+    broken: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def failures(self) -> list[Measure]:
@@ -39,6 +40,7 @@ class Report:
             "measures": [one.as_dict() for one in self.measures],
             "profiles": [one.as_dict() for one in self.profiles],
             "not_run": dict(self.not_run),
+            "broken": dict(self.broken),
             "failed": [f"{one.group}: {one.name}" for one in self.failures],
         }
         return json.dumps(whole, indent=1)
@@ -58,6 +60,7 @@ class Report:
         judged = [one for one in self.measures if one.goal]
         met = sum(bool(one.met) for one in judged)
         said = f"{met} of {len(judged)} goals met; {len(self.failures)} worse than {GUARD:g} times the goal"
+        said += "".join(f"\n  BROKEN {name}: {why}" for name, why in self.broken.items())
         return "\n".join([said, *(f"  FAILED {one.group}: {one.name}: {_number(one.value)}" for one in self.failures)])
 
 
