@@ -208,6 +208,9 @@ def test_a_bad_new_file_keeps_the_old_keys_and_is_told_once(
     keys = FileKeys(file, "issuer[0].jwks_file", ALL, look_again=0.1)
     BAD_FILES[name](file)
     eventually(lambda: keys.find("old") and caplog.records)
+    for _ in range(4):  # and looks again
+        time.sleep(0.11)
+        assert keys.find("old")
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
     assert "issuer[0].jwks_file" in record.getMessage()
