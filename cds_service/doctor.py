@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from cds_service import doctor_capabilities, fhir_client, fhir_medicines
+from cds_service import doctor_capabilities, fhir_client, fhir_medicines, site_codes
 from cds_service.doctor_capabilities import Capabilities
 from cds_service.doctor_census import Census
 from cds_service.fhir_address import permitted
@@ -20,7 +20,7 @@ from cds_service.fhir_search import Fetched
 from cds_service.hook_request import HookRequest
 from cds_service.services import for_site
 from cds_service.tenants import SettingsError, Tenant, is_loopback
-from fhir_mappings import drug_references
+from fhir_mappings import code_maps, drug_references, map_review
 from fhir_mappings.answers import NOT_JSON, Answer, Given, Unavailable, asked_for
 from fhir_mappings.local_codes import LocalCodes
 from fhir_mappings.resources import Patient, decode
@@ -83,6 +83,7 @@ class Examined:
     census: Census
     unusable: Counter[str]  # patients of whom the service could say nothing, by reason
     tenant: Tenant
+    unplaced: tuple[str, ...]  # orders that an EHR that places them by its own codes has none for
 
 
 def examine(
@@ -116,7 +117,10 @@ def examine(
         record = census.add(answers, patient_id, server, as_of, local)
         unusable.update(f"{key}: {reason}" for key, reason in record.needed_but_missing()[:1])
     asked = tuple(one for one in queries if one.key != MEDICINES or one.results)
-    return Examined(tenant.fhir.timeout_seconds, capabilities, problem, asked, census, unusable, tenant)
+    by_own_codes = tenant.client.profile in site_codes.FIRST
+    unplaced = map_review.orderables_without(local, code_maps.PLACED) if by_own_codes else ()
+    budget = tenant.fhir.timeout_seconds
+    return Examined(budget, capabilities, problem, asked, census, unusable, tenant, unplaced)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
-from fhir_mappings import chart, codes, facts, medications, results, units
-from fhir_mappings.answers import Answer
+import msgspec
+
+from fhir_mappings import chart, codes, facts, map_review, medications, relevance, results, text_mentions, units
+from fhir_mappings.answers import NOT_JSON, Answer, Given
 from fhir_mappings.chart import Chart
 from fhir_mappings.local_codes import NONE, LocalCodes
 from fhir_mappings.relevance import Kept, LeftOut
 from fhir_mappings.resources import (
     CodeableConcept,
+    Coding,
     Condition,
     ImagingStudy,
     MedicationAdministration,
@@ -26,10 +29,13 @@ from fhir_mappings.resources import (
     ServiceRequest,
 )
 from hooks.facts import Assessment, Facts, Measurement
+from hooks.questions import cancer
 
 UNIT = re.compile(r"[^\s\x00-\x1f]{1,16}")  # what is longer or has spaces is a remark, and may name somebody
 UNREADABLE = "the resource cannot be read"
 OUTSIDE = "codes outside our value sets"
+SYSTEM, CODE = 120, 64  # characters of each that are shown
+READ, CONCLUDED = "read", "with a conclusion"  # of imaging reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,9 @@ class Census:
     text_only: Counter[str] = field(default_factory=Counter)  # by type: worded, but without any code
     units: Counter[tuple[str, str]] = field(default_factory=Counter)  # (measurement, unit) not understood
     values: Counter[str] = field(default_factory=Counter)  # other reasons why a value was not taken
+    misplaced: Counter[tuple[str, str]] = field(default_factory=Counter)  # mapped to what is never read from there
+    reports: Counter[str] = field(default_factory=Counter)  # imaging reports, where a site has texts read
+    with_cancer: int = 0  # patients of whom a cancer was understood
     drugs_elsewhere: int = 0  # uses of a drug whose Medication resource did not come along
     seen: set[str] = field(default_factory=set)  # kinds of facts, and names of results
 
@@ -70,9 +79,13 @@ class Census:
             if reference not in counted:
                 counted.add(reference)
                 self._count(resource, verdict, record)
+                self.misplaced.update(map_review.misplaced(resource, local))
         refused = [one.refused() for one in results.read(record)[2]]
         self.values.update(one.reason for one in refused if not one.reason.endswith("unit not understood"))
-        self.seen |= set(_met(facts.facts(record, as_of)))
+        self.reports.update(_reports(answers.get(text_mentions.REPORTS)))
+        known = facts.facts(record, as_of)
+        self.with_cancer += bool(cancer.any_cancer(known))
+        self.seen |= set(_met(known))
         return record
 
     def _count(self, resource: Any, verdict: Kept[Any] | LeftOut, record: Chart) -> None:
@@ -93,7 +106,8 @@ class Census:
         if isinstance(verdict, LeftOut):
             self._note(kind, _element(resource), main)
             return
-        self._note(kind, "bodySite", [s for s in _sites(resource) if not _known(s)])
+        for element, concepts in _further(resource):
+            self._note(kind, element, [one for one in concepts if one is not None and not _known(one)])
         if isinstance(resource, Observation):
             self.units.update(_units(resource))
         elif isinstance(resource, MedicationRequest | MedicationAdministration):
@@ -103,11 +117,8 @@ class Census:
         for concept in concepts:
             for coding in concept.coding or ():
                 if coding.code:
-                    display = _line(coding.display or "", 80)
-                    entry = UnmappedCode(
-                        f"{kind}.{element}", _line(coding.system or "", 120), _line(coding.code, 64), display
-                    )
-                    self.unmapped[entry] += 1
+                    system, code = _line(coding.system or "", SYSTEM), _line(coding.code, CODE)
+                    self.unmapped[UnmappedCode(f"{kind}.{element}", system, code, _line(coding.display or "", 80))] += 1
 
 
 def _line(text: str, longest: int) -> str:
@@ -133,14 +144,61 @@ def _element(resource: Any) -> str:
     return "procedureCode" if isinstance(resource, ImagingStudy) else "code"
 
 
-def _sites(resource: Any) -> list[CodeableConcept]:
-    return list(resource.bodySite or ()) if isinstance(resource, Condition | Procedure | ServiceRequest) else []
+def _further(resource: Any) -> Iterator[tuple[str, list[CodeableConcept | None]]]:
+    """What else of a resource that counts is read by its codes, each with the name of the element."""
+    if isinstance(resource, Condition | Procedure | ServiceRequest):
+        yield "bodySite", list(resource.bodySite or ())
+    elif isinstance(resource, Observation):
+        yield "bodySite", [resource.bodySite]
+        yield from _answers(resource)
+    elif isinstance(resource, ImagingStudy):
+        series = resource.series or ()
+        modalities = [*(resource.modality or ()), *(one.modality for one in series if one.modality)]
+        yield "procedureCode", list(resource.procedureCode or ())
+        yield "modality", _foreign(modalities, codes.DICOM)
+        yield "bodySite", _foreign((one.bodySite for one in series if one.bodySite), codes.DICOM_BODY_PART)
 
 
-def _known(site: CodeableConcept) -> bool:
-    """Does any coding say where in the spine, or mean something else to us?"""
-    codings = site.coding or ()
-    return any(codes.level(c.system, c.code) or codes.concepts(c.system, c.code) for c in codings)
+def _foreign(codings: Iterable[Coding], usual: str) -> list[CodeableConcept | None]:
+    """Those of other systems than DICOM's own, which is meant where none is named: of that one all are known."""
+    return [CodeableConcept([one]) for one in codings if one.system not in (None, usual)]
+
+
+def _answers(observation: Observation) -> Iterator[tuple[str, list[CodeableConcept | None]]]:
+    """Coded answers to what we ask for; interpretations only where they are the answer, as mCODE writes ECOG grades."""
+    asked = [part for part in observation.component or () if relevance.concepts_of([part.code])]
+    yield "valueCodeableConcept", [observation.valueCodeableConcept, *(part.valueCodeableConcept for part in asked)]
+    graded = any(name in results.ANSWERS for name, _ in results.measured(observation))
+    if graded and observation.valueQuantity is None and observation.valueInteger is None:
+        yield "interpretation", list(observation.interpretation or ())
+
+
+def _known(concept: CodeableConcept) -> bool:
+    """Does any coding say where in the spine, or mean anything else to us?"""
+    return any(
+        codes.level(c.system, c.code) or codes.concepts(c.system, c.code) or c.system == codes.ASSESSMENT
+        for c in concept.coding or ()
+    )
+
+
+class _Report(msgspec.Struct):
+    """The two elements of a DiagnosticReport that texts are read from."""
+
+    resourceType: Literal["DiagnosticReport"]
+    conclusion: str | None = None
+    conclusionCode: list[msgspec.Raw] | None = None
+
+
+def _reports(answer: Answer) -> Iterator[str]:
+    """Of each report that it was read, and whether it says anything where it can be searched for mentions."""
+    for _, raw in answer.entries if isinstance(answer, Given) else ():
+        try:
+            report = msgspec.json.decode(raw, type=_Report)
+        except NOT_JSON:
+            continue
+        yield READ
+        if report.conclusion or report.conclusionCode:
+            yield CONCLUDED
 
 
 def _units(observation: Observation) -> Iterator[tuple[str, str]]:

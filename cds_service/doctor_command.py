@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from cds_service import doctor, doctor_report, fhir_client, printout, site_codes
+from cds_service import doctor, doctor_report, doctor_text, fhir_client, printout, site_codes
 from cds_service.hook_request import FHIR_ID
 from cds_service.tenants import SettingsError, load_tenant
 
@@ -74,5 +74,5 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.format == "json":
         print(printout.json_text(report))
     else:
-        print(printout.safe(doctor_report.as_text(report)))
+        print(printout.safe(doctor_text.as_text(report)))
     return int(report["exit_code"])

@@ -17,6 +17,7 @@ from hooks.outcomes import Outcome
 from hooks.run import Rule
 
 FIELDS = frozenset({*origins.FIELDS, *origins.RESULTS})
+INDEXES = {"_active": "findings", "_newest": "measurements"}  # what Facts derives from a field, and from which
 
 
 @dataclass(slots=True)
@@ -80,15 +81,15 @@ def _read(function: FunctionType, walk: _Walk) -> None:
             owner = known.get(node.value.id) if isinstance(node.value, ast.Name) else None
             if isinstance(owner, ModuleType):
                 _follow(getattr(owner, node.attr, None), walk)
-            elif node.attr in FIELDS:
-                walk.fields.add(node.attr)
+            elif INDEXES.get(node.attr, node.attr) in FIELDS:
+                walk.fields.add(INDEXES.get(node.attr, node.attr))
             elif isinstance(method := getattr(Facts, node.attr, None), FunctionType) and node.attr != "knows":
                 _follow(method, walk)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`never`: what a rule asks and no search of the site can tell; `partly`: what only some of them can.
+    """`never`: what a rule asks and no search of the site can tell; `partly`: what only some can, or never in full.
 
     `not_seen`: what could be told, but was in none of the charts that were read.
     """
@@ -99,14 +100,19 @@ class Limits:
     not_seen: tuple[str, ...]
 
 
-def limits(rules: Iterable[Rule], lost: frozenset[str], seen: frozenset[str]) -> tuple[Limits, ...]:
-    """For each rule; `lost` are the prefetch keys that cannot be had, `seen` the kinds and names of facts met."""
-    return tuple(_limits(rule, lost, seen) for rule in dict.fromkeys(rules))
+def limits(
+    rules: Iterable[Rule], lost: frozenset[str], seen: frozenset[str], in_part: frozenset[str] = frozenset()
+) -> tuple[Limits, ...]:
+    """For each rule; `lost` are the prefetch keys that cannot be had, `in_part` those that never come in full.
+
+    `seen` are the kinds and names of facts met.
+    """
+    return tuple(_limits(rule, lost, seen, in_part) for rule in dict.fromkeys(rules))
 
 
-def _limits(rule: Rule, lost: frozenset[str], seen: frozenset[str]) -> Limits:
+def _limits(rule: Rule, lost: frozenset[str], seen: frozenset[str], in_part: frozenset[str]) -> Limits:
     asked = reads(rule)
     never = tuple(what for what, keys in asked.items() if lost.issuperset(keys))
-    partly = tuple(what for what, keys in asked.items() if lost & set(keys) and what not in never)
+    partly = tuple(what for what, keys in asked.items() if (lost | in_part) & set(keys) and what not in never)
     not_seen = tuple(what for what in asked if what not in seen and what not in never)
     return Limits(rule.KNOWLEDGE.rule, never, partly, not_seen)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+import tomllib
 from dataclasses import replace
-from datetime import date
+from importlib import resources
 
 import pytest
 
-from cds_service import doctor_capabilities, doctor_rules
-from cds_service.doctor_hints import nearest
+from cds_service import doctor_capabilities, doctor_hints, doctor_rules
+from cds_service.doctor_hints import READ_FROM, SITES, nearest
 from cds_service.services import SERVICES
 from fhir_mappings import codes, origins, results
 from fhir_mappings.answers import Given, Unavailable
+from fhir_mappings.kinds import KINDS
 from fhir_mappings.patient_view import PREFETCH
 from hooks.facts import Facts, Patient
 from hooks.outcomes import Outcome
@@ -60,9 +64,14 @@ def test_every_origin_is_a_prefetch_key() -> None:
 
 
 def test_every_kind_of_fact_has_an_origin() -> None:
-    """A new field of Facts that rules may read must be entered in `origins`."""
-    facts = replace(Facts(date(2026, 11, 24)), **{name: (name,) for name in (*origins.FIELDS, *origins.RESULTS)})
-    assert set(facts.all()) == {*origins.FIELDS, *origins.RESULTS} - {"patient"}
+    """A new field of Facts that rules may read must be entered in `origins`, an index of one in the doctor's table."""
+    fields = {field.name: field for field in dataclasses.fields(Facts)}
+    kinds = {
+        name for name in fields if any(f"self.{name}" in line for line in inspect.getsource(Facts.all).splitlines())
+    }
+    assert kinds == {*origins.FIELDS, *origins.RESULTS} - {"patient"}
+    assert {name for name, field in fields.items() if not field.init} == set(doctor_rules.INDEXES)
+    assert set(doctor_rules.INDEXES.values()) <= kinds
 
 
 def test_limits() -> None:
@@ -73,35 +82,111 @@ def test_limits() -> None:
     )
     (partly,) = doctor_rules.limits([rule], lost - {"procedures"}, frozenset({"medications"}))
     assert (partly.never, partly.partly, partly.not_seen) == ((), ("medications",), ())
+    (never_whole,) = doctor_rules.limits([rule], frozenset(), frozenset({"medications"}), frozenset({"procedures"}))
+    assert (never_whole.never, never_whole.partly) == ((), ("medications",))
+
+
+PROBLEM, RESULT, ORDER = "Condition.code", "Observation.code", "ServiceRequest.code"
+DRUG, SITE, ANSWER = "MedicationRequest.medication", "Condition.bodySite", "Observation.valueCodeableConcept"
 
 
 @pytest.mark.parametrize(
-    ("display", "observed", "value_set"),
+    ("display", "element", "value_set"),
     [
-        ("Secondary malignant neoplasm of bone (disorder)", False, "bone_metastasis"),
-        ("Calcium, serum", True, "lab_calcium_total"),
-        ("CREATININE LEVEL", True, "lab_creatinine"),
-        ("Creatinin im Serum", True, "lab_creatinine"),  # another language, one letter less
-        ("Low back pain", False, "back_pain"),
-        ("Glucose [Mass/volume] in Serum or Plasma", True, None),  # differs in the one word that counts
-        ("Malignant neoplasm of nose", False, None),
-        ("Viral sinusitis (disorder)", False, None),
-        ("Essential hypertension", False, None),
-        ("Age-related osteoporosis without current pathological fracture, vertebra", False, None),  # ours say "with"
-        ("", False, None),
-        ("???", False, None),
+        ("Secondary malignant neoplasm of bone (disorder)", PROBLEM, "bone_metastasis"),
+        ("Spinal metastasis", PROBLEM, "spinal_metastasis"),
+        ("Vertebral mets", PROBLEM, "spinal_metastasis"),
+        ("Bone metastases", PROBLEM, "bone_metastasis"),
+        ("Breast Ca", PROBLEM, "primary_breast"),
+        ("MSCC", PROBLEM, "spinal_cord_compression"),
+        ("Low back pain", PROBLEM, "back_pain"),
+        ("NSCLC", PROBLEM, "non_small_cell_lung"),
+        ("Calcium, serum", RESULT, "lab_calcium_total"),
+        ("Ca, ionized", RESULT, "lab_calcium_ionised"),
+        ("Corrected calcium", RESULT, "lab_calcium_corrected_albumin"),
+        ("CREATININE LEVEL", RESULT, "lab_creatinine"),
+        ("Creatinin im Serum", RESULT, "lab_creatinine"),  # another language, one letter less
+        ("Alk Phos", RESULT, "lab_alp"),
+        ("ALP", RESULT, "lab_alp"),
+        ("Vitamin D 25-OH", RESULT, "lab_vitamin_d_25oh"),
+        ("25-OH Vitamin D", RESULT, "lab_vitamin_d_25oh"),
+        ("Vitamin D (25-OH)", RESULT, "lab_vitamin_d_25oh"),
+        ("Weight", RESULT, "body_weight"),
+        ("SINS total score", RESULT, "sins"),
+        ("MRI whole spine", ORDER, "mri_whole_spine"),
+        ("MRI total spine w/wo contrast", ORDER, "mri_whole_spine"),
+        ("MRI L-spine without contrast", ORDER, "mri_lumbar"),
+        ("MR spine", ORDER, "mri_spine_unspecified_region"),
+        ("Bone scan", "ImagingStudy.procedureCode", "bone_scan"),
+        ("Consult to neurosurgery", ORDER, "consult_spine_neurosurgery"),
+        ("Zometa 4 mg", DRUG, "zoledronic_acid"),
+        ("Lumbar spine", SITE, "dicom_body_part"),
+        # What differs in the one word that counts, or stands where its like is never read from.
+        ("Glucose [Mass/volume] in Serum or Plasma", RESULT, None),
+        ("Creatinine, urine", RESULT, None),
+        ("Albumin/Creatinine ratio", RESULT, None),
+        ("1,25-dihydroxyvitamin D", RESULT, None),
+        ("Vitamin B12", RESULT, None),
+        ("Phosphate", RESULT, None),
+        ("Hemoglobin", RESULT, None),
+        ("MRI knee", ORDER, None),
+        ("CT abdomen", ORDER, None),
+        ("Spinal metastasis", ORDER, None),
+        ("Alk Phos", PROBLEM, None),
+        ("Malignant neoplasm of nose", PROBLEM, None),
+        ("Viral sinusitis (disorder)", PROBLEM, None),
+        ("Essential hypertension", PROBLEM, None),
+        ("Age-related osteoporosis without current pathological fracture, vertebra", PROBLEM, None),  # ours say "with"
+        ("No metastasis", PROBLEM, None),
+        ("Metastasis", PROBLEM, None),
+        ("Backache", "Goal.description", None),
+        ("", PROBLEM, None),
+        ("???", PROBLEM, None),
     ],
 )
-def test_hints(display: str, observed: bool, value_set: str | None) -> None:
-    hint = nearest(display, observed)
+def test_hints(display: str, element: str, value_set: str | None) -> None:
+    hint = nearest(display, element)
     assert (hint.concept if hint else None) == value_set
 
 
-def test_a_label_of_our_own_is_its_own_hint() -> None:
-    for concept in ("back_pain", "spinal_metastasis"):
-        for _, _, label in codes.codings(concept):
-            hint = nearest(label)
-            assert hint is None or hint.likeness == 1.0 or hint.concept == concept
+@pytest.mark.parametrize("grade", range(5))
+def test_in_an_answer_the_number_counts(grade: int) -> None:
+    hint = nearest(f"ECOG {grade}", ANSWER)
+    assert hint is not None
+    assert hint.code is not None
+    assert codes.score(*hint.code[:2]) == grade
+
+
+def test_an_order_is_hinted_at_by_the_code_that_we_propose() -> None:
+    hint = nearest("MRI whole spine", ORDER)
+    assert hint is not None
+    assert hint.code is not None
+    assert hint.code[:2] == ("http://loinc.org", "42698-1")
+
+
+@pytest.mark.parametrize("element", [*READ_FROM, SITE])
+def test_a_label_of_our_own_is_its_own_hint(element: str) -> None:
+    """Or has none: where two value sets share a label, or nothing is left of it, nobody is led astray."""
+    kinds = READ_FROM.get(element, SITES)
+    for concept in sorted(concept for kind in kinds for concept in KINDS[kind].concepts):
+        for system, code, label in codes.codings(concept):
+            hint = nearest(label, element)
+            assert hint is None or hint.likeness > 0.9 or hint.concept == concept, (label, hint)
+            if hint and element == ANSWER and hint.code:
+                assert codes.score(*hint.code[:2]) == codes.score(system, code)
+
+
+def test_the_words_of_hospitals_lead_to_words_of_ours() -> None:
+    """An expansion to a word that no label holds would be of no use, and one of an unknown kind is never read."""
+    tables = tomllib.loads((resources.files("cds_service") / "doctor_words.toml").read_text(encoding="utf-8"))
+    del tables["strangers"]
+    assert set(tables) <= {*KINDS, "any"}
+    every = {word for kinds in (*READ_FROM.values(), SITES) for word in doctor_hints._vocabulary(kinds)}
+    for kind, table in tables.items():
+        kinds = next((kinds for kinds in READ_FROM.values() if kind in kinds), ())
+        known = set(doctor_hints._vocabulary(kinds)) if kinds else every
+        for theirs, ours in table.items():
+            assert not {word for word in ours.split() if len(word) >= doctor_hints.SHORTEST} - known, (kind, theirs)
 
 
 def test_capabilities_of_a_server_that_says_little() -> None:
