@@ -128,6 +128,14 @@ def test_guesses_are_counted_and_then_not_looked_at(tmp_path: Path) -> None:
     assert client.get("/rules").status_code == 200
 
 
+def test_too_long_a_password_is_not_hashed(tmp_path: Path) -> None:
+    """Not even where it would be the right one."""
+    for length, status in ((LONGEST, 200), (LONGEST + 1, 401)):
+        reader = READER.format(name="committee", hash=generate_password_hash("x" * length))
+        client = browse(tmp_path, SANDBOX.format(name="here") + reader)
+        assert client.get("/ledger", headers=basic("committee", "x" * length)).status_code == status
+
+
 def test_too_long_a_password_counts_as_a_guess(tmp_path: Path) -> None:
     client = browse(tmp_path, SANDBOX.format(name="here") + READERS)
     for _ in range(MOST_GUESSES):
