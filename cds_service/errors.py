@@ -13,9 +13,10 @@
     +-- BodyLate           408  the body did not arrive in time
     +-- NeededDataMissing  412  the patient or the conditions could not be had; names the prefetch keys
     +-- BodyTooLarge       413
+    +-- TooMuch            413  more values, keys or entries than are taken in one call; names the field
     +-- WrongMediaType     415
     +-- TooManyGuesses     429  too many wrong passwords of readers; says when to come again
-    +-- Overloaded         503  too much is under way; says when to come again
+    +-- Overloaded         503  too much is under way, or it took too long; says when to come again
     +-- StoreUnavailable   503  what must be remembered, or looked up, could not be; says when to come again
 
 No message may hold a value from the request: bodies carry patient data, and whoever reads an error may be a log.
@@ -158,6 +159,15 @@ class BodyTooLarge(ServiceError):
         super().__init__(f"The request is larger than {limit} bytes.")
 
 
+class TooMuch(ServiceError):
+    """The body is small enough, and holds more of something than one call may."""
+
+    status, code = 413, "too-long"
+
+    def __init__(self, expression: str, diagnostics: str) -> None:
+        super().__init__(diagnostics, (expression,) if expression else ())
+
+
 class WrongMediaType(ServiceError):
     """The body is not plain or gzip-compressed JSON in UTF-8."""
 
@@ -175,12 +185,12 @@ class TooManyGuesses(ServiceError):
 
 
 class Overloaded(ServiceError):
-    """Too many calls are waiting, or too much of them lies in memory."""
+    """Too many calls are waiting, too much of them lies in memory, or this one has taken too long."""
 
     status, code = 503, "throttled"
 
-    def __init__(self) -> None:
-        super().__init__("Too many calls are under way. Try again in a second.")
+    def __init__(self, diagnostics: str = "Too many calls are under way. Try again in a second.") -> None:
+        super().__init__(diagnostics)
 
 
 class StoreUnavailable(ServiceError):
