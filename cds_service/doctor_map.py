@@ -10,7 +10,7 @@ from fhir_mappings import spellings
 NOTE = (
     "Begun by cds-service doctor, and not to be used as it is: start-up refuses it. Decide of each target: equivalent, "
     "or wider (ours means more), where it is right; another code where it is not; unmatched where the local code means "
-    "nothing here. The last groups, without a target, hold what was worded like none of ours: add targets or delete them."
+    "nothing here. The last groups, without a target, hold what was worded like none of ours: map it or delete it."
 )
 SUGGESTION = "SUGGESTION by wording alone (likeness {likeness:.2f} to {label!r}); decide, and replace the equivalence"
 # FHIR's word for a relation that is not known. Start-up refuses to count it as ours, so that nothing is mapped by it.
