@@ -14,8 +14,7 @@ from types import MappingProxyType
 from tests.bench import measures, talk
 from tests.bench.bodies import PATIENT_VIEW, SIZES, Call, body
 from tests.bench.measures import Goal, Measure
-from tests.bench.reference import FLOOR
-from tests.bench.serving import Server
+from tests.bench.serving import FLOOR, Server
 from tests.bench.talk import Rate, Target
 
 CONNECTIONS = 16

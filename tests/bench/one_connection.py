@@ -10,8 +10,7 @@ from types import MappingProxyType
 from tests.bench import measures, talk
 from tests.bench.bodies import ORDER_SIGN, PATIENT_VIEW, SIZES, Call, body
 from tests.bench.measures import Goal, Measure
-from tests.bench.reference import FLOOR, SCAN
-from tests.bench.serving import Server
+from tests.bench.serving import FLOOR, SCAN, Server
 from tests.bench.talk import Samples
 
 GROUP = "One connection"

@@ -17,8 +17,8 @@ from granian.server import Server
 
 from cds_service import body, config, server
 from cds_service.front import FrontDoor
+from tests.bench.serving import FLOOR, SCAN
 
-FLOOR, SCAN = "/cds-services/floor", "/cds-services/scan"
 SAID = b'{"cards":[]}'
 
 

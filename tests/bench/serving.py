@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import reference, talk
+from tests.bench import talk
 from tests.bench.talk import HOST, Target
 
 ROOT = Path(__file__).parents[2]
 HEALTHCHAIN = ROOT / ".venv" / "healthchain" / "bin" / "python"
 START_SECONDS = 90
+FLOOR, SCAN = "/cds-services/floor", "/cds-services/scan"  # of the reference server
 SERVICES = {"patient-view": "spine-patient-view", "order-sign": "spine-order-sign"}
 
 
@@ -64,7 +65,7 @@ def ours(folder: Path, workers: int = 1, tenant: Path | None = None) -> Iterator
 @contextmanager
 def references(folder: Path, workers: int = 1) -> Iterator[Server]:
     """The same server with the floor and the scan."""
-    command = [sys.executable, "-m", reference.__name__]
+    command = [sys.executable, "-m", "tests.bench.reference"]  # not imported: it needs orjson
     settings = {"SPINE_CDS_WORKERS": str(workers), "SPINE_CDS_DATABASE": "sqlite:///not-used.db"}
     with _started("floor", command, settings, folder, None) as server:
         yield server

@@ -1,0 +1,189 @@
+"""The bench measures what it says it does: its bodies, its stages and its report. No test here looks at a watch."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import date
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cds_service import config
+from cds_service.app import create_app
+from cds_service.cli import evaluate
+from cds_service.services import BY_HOOK
+from cds_service.tenants import load_tenant
+from tests.bench import bodies, measures, stages
+from tests.bench.bodies import ORDER_SIGN, PATIENT_VIEW, SIZES, Call, body
+from tests.bench.inside import Inside
+from tests.bench.measures import Goal, Measure
+from tests.bench.report import Report
+from tests.bench.stages import Profile
+from tests.bench.talk import Samples
+
+DAY = date(2026, 11, 24)
+HOOKS = (PATIENT_VIEW, ORDER_SIGN)
+SMALL = SIZES["S"]
+
+
+def resources(call: Call) -> list[dict[str, Any]]:
+    """Every resource of a body, drafts and patient included."""
+    whole = json.loads(body(call, DAY))
+    prefetch = whole["prefetch"]
+    bundles = [one for key, one in prefetch.items() if key != "patient"]
+    bundles += [whole["context"]["draftOrders"]] if "draftOrders" in whole["context"] else []
+    return [prefetch["patient"], *(entry["resource"] for bundle in bundles for entry in bundle["entry"])]
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
+    assert body(Call(), DAY) == body(Call(), DAY)
+    assert body(Call(), DAY) != body(Call(), DAY, seed=1)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("in_scope", [True, False])
+def test_a_chart_has_the_mix_that_is_documented(size: str, in_scope: bool) -> None:
+    chart = bodies.chart(Call(resources=SIZES[size], in_scope=in_scope), DAY)
+    assert len(chart) == SIZES[size]
+    assert Counter(one["resourceType"] for one in chart) == bodies.counts(SIZES[size])
+    assert len({(one["resourceType"], one["id"]) for one in chart}) == len(chart)
+
+
+def test_the_mix_is_that_of_a_hundred_resources() -> None:
+    assert bodies.counts(100) == {
+        "Observation": 60,
+        "Condition": 12,
+        "MedicationRequest": 10,
+        "Procedure": 8,
+        "ServiceRequest": 7,
+        "ImagingStudy": 3,
+    }
+
+
+@pytest.mark.parametrize(("size", "megabytes"), [("S", 0.1), ("M", 0.6), ("L", 6.0), ("XL", 10.0)])
+def test_bodies_are_as_large_as_documented(size: str, megabytes: float) -> None:
+    assert len(body(Call(resources=SIZES[size]), DAY)) / 1e6 == pytest.approx(megabytes, rel=0.08)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_key_that_the_service_asks_for_is_filled(hook: str) -> None:
+    assert set(json.loads(body(Call(hook), DAY))["prefetch"]) == set(BY_HOOK[hook].prefetch)
+
+
+@pytest.mark.parametrize("in_scope", [True, False])
+def test_every_resource_is_valid_fhir(in_scope: bool) -> None:
+    for resource in resources(Call(ORDER_SIGN, SMALL, in_scope)):
+        kind = resource["resourceType"]
+        getattr(import_module(f"fhir.resources.R4B.{kind.lower()}"), kind).model_validate(resource)
+
+
+@pytest.mark.parametrize(("hook", "cards", "orders"), [(PATIENT_VIEW, 4, 5), (ORDER_SIGN, 3, 2)])
+def test_the_patient_in_scope_is_one_of_whom_much_is_said(hook: str, cards: int, orders: int) -> None:
+    answered = evaluate(body(Call(hook, SMALL), DAY), load_tenant(None), DAY)
+    actions = [
+        action
+        for card in answered.cards
+        for suggestion in card.get("suggestions", ())
+        for action in suggestion["actions"]
+    ]
+    assert len(answered.cards) >= cards
+    assert len([one for one in actions if one["type"] == "create"]) >= orders
+    assert not any(one.as_dict()["outcome"] == "failed" for one in answered.decisions)
+    assert answered.facts.unreadable == ()
+
+
+def test_of_the_patient_without_cancer_nothing_is_said() -> None:
+    assert evaluate(body(Call(in_scope=False), DAY), load_tenant(None), DAY).cards == []
+
+
+def test_one_invalid_resource_is_the_only_one_that_is_lost() -> None:
+    clean, spoilt = (evaluate(body(Call(spoilt=one), DAY), load_tenant(None), DAY) for one in (False, True))
+    assert [one.endswith("the resource cannot be read") for one in spoilt.facts.unreadable] == [True]
+    assert spoilt.facts.findings == clean.facts.findings
+    assert [card["summary"] for card in spoilt.cards][:3] == [card["summary"] for card in clean.cards][:3]
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_the_stages_are_those_of_the_service(hook: str, tmp_path: Path) -> None:
+    """The same answer to the byte; else the profile would be of something else."""
+    inside = Inside(create_app(config.from_environment({"SPINE_CDS_DATABASE": f"sqlite:///{tmp_path / 'store.db'}"})))
+    sent = body(Call(hook, SMALL), date.today())
+    took, said = stages.once(inside, hook, sent, date.today())
+    assert said == inside.post(hook, sent)
+    assert {"request", "rules", "cards", "serialise", stages.VALIDATION} < set(took)
+
+
+def test_ratios_are_of_neighbouring_samples() -> None:
+    one = measures.of_samples("G", "n", Samples([2, 4, 60], [1, 1, 1]), Samples([1, 2, 10], [2, 2, 2]), Goal(3))
+    assert (one.value, one.of_medians, one.of_processor, one.samples) == (2, 2, 0.5, 3)
+    assert (one.low, one.high) == (2, pytest.approx(5.2))
+
+
+def test_unknown_processor_time_is_left_out() -> None:
+    assert measures.of_samples("G", "n", Samples([2], [0]), Samples([1], [0])).of_processor is None
+
+
+@pytest.mark.parametrize(
+    ("goal", "value", "met", "fails"),
+    [
+        (Goal(2), 2.0, True, False),
+        (Goal(2), 2.1, False, False),
+        (Goal(2), 4.0, False, False),
+        (Goal(2), 4.1, False, True),
+        (Goal(2, at_least=True), 2.0, True, False),
+        (Goal(2, at_least=True), 1.9, False, False),
+        (Goal(2, at_least=True), 1.0, False, False),
+        (Goal(2, at_least=True), 0.9, False, True),
+        (None, 99.0, None, False),
+    ],
+)
+def test_a_run_fails_only_on_twice_the_goal(goal: Goal | None, value: float, met: bool | None, fails: bool) -> None:
+    one = Measure("G", "n", value, value, value, goal=goal)
+    assert (one.met, one.fails) == (met, fails)
+
+
+def made_up() -> Report:
+    return Report(
+        about={"seed": 1},
+        measures=[
+            Measure("First", "good", 0.5, 0.4, 0.6, goal=Goal(1), of_medians=0.52, times={"ours ms": 1.5}, samples=9),
+            Measure("First", "poor", 1.5, 1.4, 1.6, goal=Goal(1), note="said beside it"),
+            Measure("Second", "bad", 12.0, 11.0, 13.0, unit="MB", goal=Goal(5)),
+            Measure("Second", "only shown", 7.0, 7.0, 7.0),
+        ],
+        profiles=[Profile("patient-view", 300, {"rules": 1.0, stages.VALIDATION: 0.5, "cards": 2.0}, 4.0, "one\ntwo")],
+        not_run={"a peer": "it is not here"},
+    )
+
+
+def test_the_table_says_what_was_met_missed_and_failed() -> None:
+    text = made_up().as_text()
+    lines = {line.strip().split("  ")[0]: line for line in text.splitlines()}
+    good = lines["good"].split()[1:]
+    assert good == ["0.50", "[0.40", "-", "0.60]", "<=", "1", "met", "0.52", "9", "ours", "1.50", "ms"]
+    assert "missed" in lines["poor"]
+    assert "12.0 MB" in lines["bad"]
+    assert "met" not in lines["only shown"].replace("only shown", "")
+    assert "not run: a peer: it is not here" in text
+    assert "poor: said beside it" in text
+    assert "FAILED Second: bad: 12.0" in text
+    assert "1 of 3 goals met; 1 worse than 2 times the goal" in text
+    assert lines["Flask, reading the body"].split()[-3:] == ["1.000", "ms", "25.0%"]
+
+
+def test_the_json_holds_every_figure() -> None:
+    whole = json.loads(made_up().as_json())
+    assert [one["value"] for one in whole["measures"]] == [0.5, 1.5, 12.0, 7.0]
+    assert [one["met"] for one in whole["measures"]] == [True, False, False, None]
+    assert whole["measures"][0]["goal"] == {"limit": 1, "at_least": False}
+    assert whole["failed"] == ["Second: bad"]
+    assert whole["profiles"][0]["stages_ms"]["cards"] == 2.0
+
+
+def test_what_broke_down_is_said() -> None:
+    report = Report({}, [], broken={"load": "RuntimeError: no answer"})
+    assert "BROKEN load: RuntimeError: no answer" in report.as_text()
+    assert json.loads(report.as_json())["broken"] == {"load": "RuntimeError: no answer"}
