@@ -137,6 +137,7 @@ def test_unknown_processor_time_is_left_out() -> None:
         (Goal(2, at_least=True), 1.9, False, False),
         (Goal(2, at_least=True), 1.0, False, False),
         (Goal(2, at_least=True), 0.9, False, True),
+        (Goal(2, guards=False), 9.0, False, False),
         (None, 99.0, None, False),
     ],
 )
@@ -178,7 +179,7 @@ def test_the_json_holds_every_figure() -> None:
     whole = json.loads(made_up().as_json())
     assert [one["value"] for one in whole["measures"]] == [0.5, 1.5, 12.0, 7.0]
     assert [one["met"] for one in whole["measures"]] == [True, False, False, None]
-    assert whole["measures"][0]["goal"] == {"limit": 1, "at_least": False}
+    assert whole["measures"][0]["goal"] == {"limit": 1, "at_least": False, "guards": True}
     assert whole["failed"] == ["Second: bad"]
     assert whole["profiles"][0]["stages_ms"]["cards"] == 2.0
 

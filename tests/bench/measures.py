@@ -15,16 +15,19 @@ LOW, HIGH = 0.10, 0.90  # the spread that is shown
 
 @dataclass(frozen=True)
 class Goal:
-    """The limit of a measure: an upper one, or a lower one where more is better."""
+    """The limit of a measure: an upper one, or a lower one where more is better. `guards`: missing it can fail a run."""
 
     limit: float
     at_least: bool = False
+    guards: bool = True
 
     def met(self, value: float) -> bool:
         return value >= self.limit if self.at_least else value <= self.limit
 
     def guarded(self, value: float) -> bool:
         """Good enough not to fail a run."""
+        if not self.guards:
+            return True
         return value * GUARD >= self.limit if self.at_least else value <= self.limit * GUARD
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterator, Mapping
 from datetime import date
 from types import MappingProxyType
+from typing import Any
 
 from tests.bench import measures, talk
 from tests.bench.bodies import ORDER_SIGN, PATIENT_VIEW, SIZES, Call, body
@@ -19,6 +20,7 @@ FLOOR_GOALS: Mapping[str, Goal] = MappingProxyType(
 )
 SCAN_GOALS: Mapping[str, Goal] = MappingProxyType({"M": Goal(3.0), "L": Goal(2.6)})
 TAIL = Goal(2.0)
+BY_THE_CLOCK = Goal(2.0, guards=False)  # on a shared machine even the floor's is 4 or 6
 SPOILT = Goal(1.1)
 GROWTH = Goal(1.15)
 SECONDS: Mapping[str, float] = MappingProxyType({"S": 8, "M": 15, "L": 16, "XL": 18})  # of a full run, for each hook
@@ -40,7 +42,7 @@ def against_parsing(ours: Server, reference: Server, day: date, scale: float, br
             )
             yield from _compared(f"{hook} {size}, {len(sent) / 1e6:.2f} MB", size, took)
             if hook == PATIENT_VIEW and size == "M":
-                yield _tail(took)
+                yield from _tails(took)
 
 
 def _compared(what: str, size: str, took: Mapping[str, Samples]) -> Iterator[Measure]:
@@ -54,21 +56,21 @@ def _times(took: Mapping[str, Samples]) -> dict[str, float]:
     return {f"{name} ms": found.ms for name, found in took.items()}
 
 
-def _tail(took: Mapping[str, Samples]) -> Measure:
-    """The floor's own tail says how much of ours is the machine's."""
+def _tails(took: Mapping[str, Samples]) -> Iterator[Measure]:
+    """By the clock, where the floor's own tail says how much of ours is the machine's; and of our processor time."""
     p99 = {name: measures.point(one.took, 0.99) / 1e6 for name, one in took.items()}
     found = {name: p99[name] / one.ms for name, one in took.items()}
-    return Measure(
-        GROUP,
-        "p99 / p50, patient-view M",
-        found["ours"],
-        found["ours"],
-        found["ours"],
-        samples=len(took["ours"].took),
-        goal=TAIL,
-        times={f"{name} p99 ms": value for name, value in p99.items()},
-        note=f"the floor's own in the same run: {found['floor']:.2f}, the scan's {found['scan']:.2f}",
-    )
+    busy = took["ours"].processor
+    shown = {"samples": len(busy), "times": {f"{name} p99 ms": value for name, value in p99.items()}}
+    note = f"the floor's own in the same run: {found['floor']:.2f}, the scan's {found['scan']:.2f}"
+    yield _tail("p99 / p50, patient-view M, by the clock", found["ours"], BY_THE_CLOCK, note=note, **shown)
+    if any(busy):
+        of_processor = measures.point(busy, 0.99) / statistics.median(busy)
+        yield _tail("p99 / p50, patient-view M, of processor time", of_processor, TAIL, samples=len(busy))
+
+
+def _tail(name: str, value: float, goal: Goal, **more: Any) -> Measure:
+    return Measure(GROUP, name, value, value, value, goal=goal, **more)
 
 
 def out_of_scope(ours: Server, reference: Server, day: date, scale: float) -> Iterator[Measure]:
