@@ -52,6 +52,7 @@ def _compared(what: str, rates: Mapping[str, Sequence[Rate]], other: str, goal: 
     ours, theirs = ([one.per_second for one in rates[name]] for name in ("ours", other))
     times = {f"{name} req/s": statistics.median(one.per_second for one in rates[name]) for name in ("ours", other)}
     times |= {f"{name} p50 ms": statistics.median(one.p50_ms for one in rates[name]) for name in ("ours", other)}
+    times |= {f"{name} processor ms": statistics.median(one.processor_ms for one in rates[name]) for name in rates}
     busy = {name: statistics.median(one.client for one in rates[name]) for name in ("ours", other)}
     note = f"the client took {busy['ours']:.0%} of a core while asking ours, {busy[other]:.0%} while asking {other}"
     return measures.of_pairs(GROUP, what, ours, theirs, goal, times=times, note=note)

@@ -15,7 +15,7 @@ LOW, HIGH = 0.10, 0.90  # the spread that is shown
 
 @dataclass(frozen=True)
 class Goal:
-    """The limit of a measure: an upper one, or a lower one where more is better. `guards`: missing it can fail a run."""
+    """The limit of a measure: an upper one, or a lower one where more is better. `guards`: a run can fail on it."""
 
     limit: float
     at_least: bool = False

@@ -32,17 +32,21 @@ class Server:
     pid: int
 
     def target(self, path: str, body: bytes, name: str = "") -> Target:
-        return Target(name or self.name, self.port, talk.post(path, body), self.worker())
+        return Target(name or self.name, self.port, talk.post(path, body), self.workers())
 
     def call(self, hook: str, body: bytes, name: str = "") -> Target:
         """A hook call, if this is our service."""
         return self.target(f"/cds-services/{SERVICES[hook]}", body, name)
 
-    def worker(self) -> int:
-        """The process that answers: of the children that were started, the one that holds most."""
+    def workers(self) -> tuple[int, ...]:
+        """The processes that answer: the children that were started, or else the process itself."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
-        pids = children.read_text().split() if children.exists() else ()
-        return max(map(int, pids), key=resident, default=self.pid)
+        found = tuple(map(int, children.read_text().split())) if children.exists() else ()
+        return found or (self.pid,)
+
+    def worker(self) -> int:
+        """The one worker there is: whichever child holds most, as Python may have started a small one besides."""
+        return max(self.workers(), key=resident)
 
 
 def resident(pid: int, what: str = "VmRSS") -> int:

@@ -19,12 +19,12 @@ PATIENCE = 120.0  # seconds for one answer
 
 @dataclass(frozen=True)
 class Target:
-    """What is asked of whom. `request` is the whole HTTP request as bytes, `pid` the process that answers."""
+    """What is asked of whom. `request` is the whole HTTP request as bytes, `pids` the processes that answer."""
 
     name: str
     port: int
     request: bytes = field(repr=False)
-    pid: int | None = None
+    pids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,25 +138,31 @@ def interleaved(targets: Sequence[Target], seconds: float, least: int = 5, warm:
 
 
 def _timed(line: Line, target: Target) -> tuple[int, int]:
-    busy, began = _processor(target.pid), time.perf_counter_ns()
+    busy, began = _processor(target.pids), time.perf_counter_ns()
     status, body = line.ask(target.request)
-    took, busy = time.perf_counter_ns() - began, _processor(target.pid) - busy
+    took, busy = time.perf_counter_ns() - began, _processor(target.pids) - busy
     if status != 200:
         raise RuntimeError(f"{target.name} answered {status}: {body[:300]!r}")
     return took, busy
 
 
-def _processor(pid: int | None) -> int:
-    """Nanoseconds of the processor that another process has had so far. Linux makes the number of its clock so."""
-    return 0 if pid is None or sys.platform != "linux" else time.clock_gettime_ns((~pid << 3) | 2)
+def _processor(pids: Sequence[int]) -> int:
+    """Nanoseconds of the processor that other processes have had so far; 0 where that cannot be asked."""
+    if sys.platform != "linux":
+        return 0
+    return sum(time.clock_gettime_ns((~pid << 3) | 2) for pid in pids)  # so Linux makes the number of their clock
 
 
 @dataclass(frozen=True)
 class Rate:
-    """What many connections at once got out of a server; `client` is the share of one core that asking took."""
+    """What many connections at once got out of a server, and milliseconds of the processor that an answer took there.
+
+    `client` is the share of one core that asking took.
+    """
 
     per_second: float
     p50_ms: float
+    processor_ms: float
     client: float
 
 
@@ -168,11 +174,12 @@ def rate(target: Target, connections: int, seconds: float) -> Rate:
         for _ in range(connections):
             stack.callback(_Asking(target, selector).end)
         _run(selector, 0, least=connections)
-        began, cpu = time.monotonic(), time.process_time()
+        began, cpu, busy = time.monotonic(), time.process_time(), _processor(target.pids)
         took = _run(selector, began + seconds, least=2 * connections)
         lasted = time.monotonic() - began
         share = (time.process_time() - cpu) / lasted
-    return Rate(len(took) / lasted, statistics.median(took) * 1000, share)
+        each = (_processor(target.pids) - busy) / len(took) / 1e6
+    return Rate(len(took) / lasted, statistics.median(took) * 1000, each, share)
 
 
 def many(target: Target, requests: int, connections: int) -> None:
