@@ -10,15 +10,19 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from cds_service.errors import HookRequestError
+from cds_service import json_bounds
+from cds_service.errors import HookRequestError, TooMuch
+from cds_service.json_bounds import USUAL, Bounds
 from cds_service.services import CdsService
-from fhir_mappings.answers import ASKED
+from fhir_mappings.answers import ASKED, entries_in
 
 UUID = re.compile(r"(urn:uuid:)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")  # as FHIR has it: a caller can be told; chart.py reads longer ones too
 REFERENCE = re.compile(r"([A-Z][A-Za-z]{1,63})/([A-Za-z0-9\-.]{1,64})")
 HEADER_SAFE = re.compile(r"[\x21-\x7e]*")  # what a token may hold: it travels in a header of our own call
-KEY = re.compile(rb'[\s,]*("(?:[^"\\]|\\.)*")\s*:\s*')
+# Possessive, or a key of megabytes would be remembered byte by byte in order to try again.
+KEY = re.compile(rb'[\s,]*+("(?:[^"\\]++|\\.)*+")\s*+:\s*+')
+MOST_KEYS = 1_000  # of the body, of its context or of its prefetch; we ask for about ten
 KNOWN_KEYS = frozenset(
     {
         *ASKED,
@@ -26,38 +30,9 @@ KNOWN_KEYS = frozenset(
         *("patientId", "userId", "encounterId", "draftOrders", "selections"),
     }
 )
-NOTHING = msgspec.Raw(b"")  # a field that was not sent
-
-
-class Envelope(msgspec.Struct, gc=False):
-    """The body's own fields, undecoded: each is then read by itself, so that an error can name it."""
-
-    hook: msgspec.Raw = NOTHING
-    hookInstance: msgspec.Raw = NOTHING
-    fhirServer: msgspec.Raw = NOTHING
-    fhirAuthorization: msgspec.Raw = NOTHING
-    context: msgspec.Raw = NOTHING
-    prefetch: msgspec.Raw = NOTHING
-
-
-class Context(msgspec.Struct, gc=False):
-    """The context fields of the hooks that we serve."""
-
-    patientId: msgspec.Raw = NOTHING
-    userId: msgspec.Raw = NOTHING
-    encounterId: msgspec.Raw = NOTHING
-    draftOrders: msgspec.Raw = NOTHING
-    selections: msgspec.Raw = NOTHING
-
-
-class Authorization(msgspec.Struct, gc=False):
-    """fhirAuthorization; all five fields are required."""
-
-    access_token: msgspec.Raw = NOTHING
-    token_type: msgspec.Raw = NOTHING
-    expires_in: msgspec.Raw = NOTHING
-    scope: msgspec.Raw = NOTHING
-    subject: msgspec.Raw = NOTHING
+NOTHING = b""  # a field that was not sent
+Members = Mapping[str, bytes]
+"""The fields of an object, undecoded: each is then read by itself, so that an error can name it."""
 
 
 class DraftOrders(msgspec.Struct, gc=False):
@@ -97,125 +72,142 @@ class HookRequest:
 
 
 Read = TypeVar("Read")
-_envelope, _context = msgspec.json.Decoder(Envelope), msgspec.json.Decoder(Context)
-_authorization = msgspec.json.Decoder(Authorization)
 _text, _integer = msgspec.json.Decoder(str), msgspec.json.Decoder(int)
 _texts, _object = msgspec.json.Decoder(list[str]), msgspec.json.Decoder(dict[str, msgspec.Raw])
 _draft_orders, _draft_entry = msgspec.json.Decoder(DraftOrders), msgspec.json.Decoder(DraftEntry)
 
 
-def parse(body: bytes, service: CdsService) -> HookRequest:
-    """The call in `body` for one CDS service. Raises HookRequestError naming the field that is absent or wrong."""
-    try:
-        envelope = _envelope.decode(body)
-    except msgspec.ValidationError as error:  # valid JSON, but not an object
-        raise HookRequestError("", "The body must be a JSON object.") from error
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise HookRequestError("", "The body is not JSON, or is nested too deeply.") from error
-    _check_keys(body, "")
-    _check_hook(envelope, service)
-    context = _needed(_context, envelope.context, "context", "an object")
-    _check_keys(bytes(envelope.context), "context")
+def parse(body: bytes, service: CdsService, bounds: Bounds = USUAL) -> HookRequest:
+    """The call in `body` for one CDS service. Raises HookRequestError naming the field that is absent or wrong.
+
+    Raises TooMuch where it holds more than one call may.
+    """
+    many = json_bounds.check(body, bounds, KNOWN_KEYS)
+    call = _body(body)
+    _check_hook(call, service)
+    context = _members(call, "context")
     drafts = _draft_bundle(context) if service.takes_orders else None
-    server, token = _fhir_access(envelope)
-    return HookRequest(
+    server, token = _fhir_access(call)
+    request = HookRequest(
         hook=service.hook,
-        hook_instance=_matching(UUID, envelope.hookInstance, "hookInstance", "a UUID"),
-        patient_id=_matching(FHIR_ID, context.patientId, "context.patientId", "a FHIR id"),
+        hook_instance=_matching(UUID, call, "hookInstance", "a UUID"),
+        patient_id=_matching(FHIR_ID, context, "context.patientId", "a FHIR id"),
         user_id=_user(context, service),
         encounter_id=_encounter(context),
-        prefetch=_prefetch(envelope),
+        prefetch=_members(call, "prefetch") if _sent(call, "prefetch") else {},
         fhir_server=server,
         access_token=token,
         draft_orders=drafts,
         selections=_selections(context, drafts) if drafts is not None and service.takes_selections else None,
     )
+    if many:
+        _check_entries(request, bounds.entries)
+    return request
+
+
+def _body(body: bytes) -> Members:
+    try:
+        members = _object.decode(body)
+    except msgspec.ValidationError as error:  # valid JSON, but not an object
+        raise HookRequestError("", "The body must be a JSON object.") from error
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise HookRequestError("", "The body is not JSON, or is nested too deeply.") from error
+    return _each_once(body, members, "")
 
 
 def hook_of(body: bytes) -> str | None:
     """The hook that a body names, whatever else is wrong with it; None when there is none."""
     try:
-        return _text.decode(_envelope.decode(body).hook)
+        return _text.decode(_object.decode(body).get("hook", NOTHING))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
 
 
-def _absent(raw: msgspec.Raw) -> bool:
-    size = memoryview(raw).nbytes  # asked first: a prefetch may hold megabytes
-    return size == 0 or (size == 4 and bytes(raw) == b"null")
+def _sent(members: Members, name: str) -> bool:
+    return members.get(name, NOTHING) not in (NOTHING, b"null")
 
 
-def _needed(decoder: msgspec.json.Decoder[Read], raw: msgspec.Raw, expression: str, kind: str) -> Read:
-    """The decoded field, or the error that names it."""
-    if _absent(raw):
+def _needed(decoder: msgspec.json.Decoder[Read], members: Members, expression: str, kind: str) -> Read:
+    """The decoded field, by the last step of its expression, or the error that names it."""
+    name = expression.rpartition(".")[2]
+    if not _sent(members, name):
         raise HookRequestError(expression, f"{expression} is required.")
     try:
-        return decoder.decode(raw)
+        return decoder.decode(members[name])
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise HookRequestError(expression, f"{expression} must be {kind}.") from error
 
 
-def _matching(pattern: re.Pattern[str], raw: msgspec.Raw, expression: str, kind: str) -> str:
-    text = _needed(_text, raw, expression, kind)
+def _matching(pattern: re.Pattern[str], members: Members, expression: str, kind: str) -> str:
+    text = _needed(_text, members, expression, kind)
     if not pattern.fullmatch(text):
         raise HookRequestError(expression, f"{expression} must be {kind}.")
     return text
 
 
-def _check_hook(envelope: Envelope, service: CdsService) -> None:
-    if _needed(_text, envelope.hook, "hook", "a string") != service.hook:
+def _check_hook(call: Members, service: CdsService) -> None:
+    if _needed(_text, call, "hook", "a string") != service.hook:
         raise HookRequestError("hook", f"This service answers the hook {service.hook} only.")
 
 
-def _user(context: Context, service: CdsService) -> str:
-    user = _matching(REFERENCE, context.userId, "context.userId", "a reference such as Practitioner/123")
+def _user(context: Members, service: CdsService) -> str:
+    user = _matching(REFERENCE, context, "context.userId", "a reference such as Practitioner/123")
     if user.partition("/")[0] not in service.user_types:
         raise HookRequestError("context.userId", f"context.userId must be one of {', '.join(service.user_types)}.")
     return user
 
 
-def _encounter(context: Context) -> str | None:
+def _encounter(context: Members) -> str | None:
     """Optional; clients without an encounter also send it blank."""
-    if _absent(context.encounterId) or bytes(context.encounterId) == b'""':
+    if not _sent(context, "encounterId") or context["encounterId"] == b'""':
         return None
-    return _matching(FHIR_ID, context.encounterId, "context.encounterId", "a FHIR id")
+    return _matching(FHIR_ID, context, "context.encounterId", "a FHIR id")
 
 
-def _prefetch(envelope: Envelope) -> dict[str, bytes]:
-    if _absent(envelope.prefetch):
-        return {}
-    found = {key: bytes(raw) for key, raw in _needed(_object, envelope.prefetch, "prefetch", "an object").items()}
-    _check_keys(bytes(envelope.prefetch), "prefetch")
-    return found
+def _members(call: Members, name: str) -> Members:
+    """The fields of an object of the body."""
+    return _each_once(call.get(name, NOTHING), _needed(_object, call, name, "an object"), name)
 
 
-def _check_keys(text: bytes, expression: str) -> None:
+def _each_once(text: bytes, values: dict[str, msgspec.Raw], expression: str) -> Members:
     """A key that stands twice in an object is refused: of two answers to one question, which one is meant?
 
     The object is known to be JSON. Walks over its keys alone; a value is passed over as the decoder found it, and
     where something else stands than it found, there is a second value for that key.
     """
-    values = _object.decode(text)
-    seen: set[str] = set()
+    if len(values) > MOST_KEYS:
+        raise TooMuch(expression, f"{expression or 'The body'} holds more than {MOST_KEYS} keys.")
+    members: dict[str, bytes] = {}
     place = text.index(b"{") + 1
     while match := KEY.match(text, place):
         key = _text.decode(match[1])
-        if key in seen or not text.startswith(bytes(values[key]), match.end()):
-            named = next((known for known in KNOWN_KEYS if known == key), "")
-            where = ".".join(filter(None, (expression, named)))
+        value = bytes(values[key])
+        if key in members or not text.startswith(value, match.end()):
+            where = ".".join(filter(None, (expression, key if key in KNOWN_KEYS else "")))
             raise HookRequestError(where, f"{where or 'The body'} holds a key twice.")
-        seen.add(key)
-        place = match.end() + memoryview(values[key]).nbytes
+        members[key] = value
+        place = match.end() + len(value)
+    return members
 
 
-def _fhir_access(envelope: Envelope) -> tuple[str | None, str | None]:
+def _check_entries(request: HookRequest, most: int) -> None:
+    """Adds up the entries of all Bundles, and names the one that is too many."""
+    held = 0
+    for where, bundle in {"context.draftOrders": request.draft_orders or b"null", **request.prefetch}.items():
+        held += entries_in(bundle)
+        if held > most:
+            named = where if where not in request.prefetch else f"prefetch.{where}" if where in ASKED else "prefetch"
+            raise TooMuch(named, f"{named} brings the call to more than {most} entries.")
+
+
+def _fhir_access(call: Members) -> tuple[str | None, str | None]:
     """(server, token), each None when not sent. A token without the server that it is for is an error."""
-    token = None if _absent(envelope.fhirAuthorization) else _token(envelope)
-    if _absent(envelope.fhirServer):
+    token = _token(call) if _sent(call, "fhirAuthorization") else None
+    if not _sent(call, "fhirServer"):
         if token is not None:
             raise HookRequestError("fhirServer", "fhirServer is required with fhirAuthorization.")
         return None, None
-    server = _needed(_text, envelope.fhirServer, "fhirServer", "an absolute http(s) URL")
+    server = _needed(_text, call, "fhirServer", "an absolute http(s) URL")
     if not _is_absolute(server):
         raise HookRequestError("fhirServer", "fhirServer must be an absolute http(s) URL.")
     return server, token
@@ -229,30 +221,30 @@ def _is_absolute(address: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def _token(envelope: Envelope) -> str:
+def _token(call: Members) -> str:
     """The access token; "" is legal and means none (seen from a test client)."""
     name = "fhirAuthorization"
-    given = _needed(_authorization, envelope.fhirAuthorization, name, "an object")
-    token = _matching(HEADER_SAFE, given.access_token, f"{name}.access_token", "a bearer token")
-    if _needed(_text, given.token_type, f"{name}.token_type", "a string").lower() != "bearer":
+    given = _members(call, name)
+    token = _matching(HEADER_SAFE, given, f"{name}.access_token", "a bearer token")
+    if _needed(_text, given, f"{name}.token_type", "a string").lower() != "bearer":
         raise HookRequestError(f"{name}.token_type", f"{name}.token_type must be Bearer.")
-    _needed(_integer, given.expires_in, f"{name}.expires_in", "a whole number of seconds")
-    _needed(_text, given.scope, f"{name}.scope", "a string")
-    _needed(_text, given.subject, f"{name}.subject", "a string")
+    _needed(_integer, given, f"{name}.expires_in", "a whole number of seconds")
+    _needed(_text, given, f"{name}.scope", "a string")
+    _needed(_text, given, f"{name}.subject", "a string")
     return token
 
 
-def _draft_bundle(context: Context) -> bytes:
-    raw = context.draftOrders
-    if _needed(_draft_orders, raw, "context.draftOrders", "a Bundle").resourceType != "Bundle":
-        raise HookRequestError("context.draftOrders", "context.draftOrders must be a Bundle.")
-    return bytes(raw)
+def _draft_bundle(context: Members) -> bytes:
+    name = "context.draftOrders"
+    if _needed(_draft_orders, context, name, "a Bundle").resourceType != "Bundle":
+        raise HookRequestError(name, f"{name} must be a Bundle.")
+    return context["draftOrders"]
 
 
-def _selections(context: Context, drafts: bytes) -> tuple[str, ...]:
+def _selections(context: Members, drafts: bytes) -> tuple[str, ...]:
     """The selected orders as Type/id; each must be one of the draft orders."""
     name = "context.selections"
-    selected = _needed(_texts, context.selections, name, "an array of references such as ServiceRequest/123")
+    selected = _needed(_texts, context, name, "an array of references such as ServiceRequest/123")
     if not selected:
         raise HookRequestError(name, f"{name} must name at least one order.")
     named = _named_drafts(drafts)

@@ -40,6 +40,9 @@ class Bounds:
         return self.entries * VALUES_FOR_AN_ENTRY
 
 
+USUAL = Bounds()
+
+
 def check(text: bytes, bounds: Bounds, known: Collection[str] = ()) -> bool:
     """Could the text hold more entries than allowed, so that they must be counted?
 

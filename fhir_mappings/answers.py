@@ -10,6 +10,9 @@ import msgspec
 from fhir_mappings.resources import Bundle, Entry, Link, OperationOutcome, RawBundle
 
 NULL = b"null"
+# Of one Bundle. A call with too many is refused before this; it is the bound for what a FHIR server sends.
+MOST_ENTRIES = 100_000
+CUT = f"only the first {MOST_ENTRIES} entries were read"
 # The type of resource that each prefetch key asks for; a test compares it with the templates.
 ASKED = {
     "patient": "Patient",
@@ -141,7 +144,8 @@ def understand(raw: bytes) -> Given | Unavailable:
 
 
 def _bundle(bundle: Bundle) -> Given | Unavailable:
-    parts = bundle.entry or ()
+    sent = bundle.entry or []
+    parts, cut = sent[:MOST_ENTRIES], len(sent) > MOST_ENTRIES
     entries = tuple((entry.fullUrl, entry.resource) for entry in parts if memoryview(entry.resource) != NULL)
     lost = len(parts) - len(entries)  # a refused part of a batch, a hidden resource: something was there
     further, next_page = _further(bundle.link or ())
@@ -152,12 +156,13 @@ def _bundle(bundle: Bundle) -> Given | Unavailable:
         if not nothing or any(failed(resource) for _, resource in entries):
             return Unavailable("the EHR reported an error")
         return Given(())
-    return Given(entries, partial=further, damaged=lost, next_page=next_page, total=bundle.total)
+    why = CUT if cut else ""
+    return Given(entries, partial=further or cut, damaged=lost, reason=why, next_page=next_page, total=bundle.total)
 
 
 def together(pages: Sequence[Given], reason: str = "") -> Given:
     """The pages of one search as one answer; with a reason why the rest could not be had it is partial."""
-    reason = reason or _strange_page(pages)
+    reason = reason or _strange_page(pages) or next((page.reason for page in pages if page.reason), "")
     return Given(
         entries=tuple(entry for page in pages for entry in page.entries),
         partial=bool(reason) or pages[-1].partial,
@@ -189,7 +194,7 @@ def _damaged_bundle(raw: bytes) -> Given | Unavailable:
         bundle = _RAW_BUNDLE.decode(raw)
     except NOT_JSON:
         return Unavailable("the Bundle cannot be read")
-    parts = bundle.entry or []
+    parts = (bundle.entry or [])[:MOST_ENTRIES]
     entries = tuple(_readable(parts))
     try:
         _, next_page = _further(_LINKS.decode(bundle.link) or ())
@@ -205,6 +210,14 @@ def _readable(parts: list[msgspec.Raw]) -> Iterator[tuple[str | None, msgspec.Ra
         except NOT_JSON:
             continue
         yield entry.fullUrl, entry.resource
+
+
+def entries_in(raw: bytes) -> int:
+    """How many entries a Bundle holds; none where it is no Bundle, or one whose entries are no list."""
+    try:
+        return len(_RAW_BUNDLE.decode(raw).entry or ())
+    except NOT_JSON:
+        return 0
 
 
 def resource_type(raw: bytes | msgspec.Raw) -> str | None:
