@@ -50,9 +50,12 @@ def _rounds(targets: Sequence[Target], rounds: int, seconds: float) -> dict[str,
 
 def _compared(what: str, rates: Mapping[str, Sequence[Rate]], other: str, goal: Goal) -> Measure:
     ours, theirs = ([one.per_second for one in rates[name]] for name in ("ours", other))
-    times = {f"{name} req/s": statistics.median(one.per_second for one in rates[name]) for name in ("ours", other)}
-    times |= {f"{name} p50 ms": statistics.median(one.p50_ms for one in rates[name]) for name in ("ours", other)}
-    times |= {f"{name} processor ms": statistics.median(one.processor_ms for one in rates[name]) for name in rates}
+    told = (("req/s", "per_second"), ("p50 ms", "p50_ms"), ("processor ms", "processor_ms"))
+    times = {
+        f"{name} {unit}": statistics.median(getattr(one, kind) for one in rates[name])
+        for unit, kind in told
+        for name in ("ours", other)
+    }
     busy = {name: statistics.median(one.client for one in rates[name]) for name in ("ours", other)}
     note = f"the client took {busy['ours']:.0%} of a core while asking ours, {busy[other]:.0%} while asking {other}"
     return measures.of_pairs(GROUP, what, ours, theirs, goal, times=times, note=note)

@@ -191,5 +191,7 @@ def _functions(inside: Inside, hook: str, body: bytes, repeats: int) -> str:
         inside.post(hook, body)
     watch.disable()
     text = io.StringIO()
-    pstats.Stats(watch, stream=text).strip_dirs().sort_stats("cumulative").print_stats(SHOWN)
+    stats = pstats.Stats(watch, stream=text).strip_dirs()
+    for order in ("cumulative", "tottime"):
+        stats.sort_stats(order).print_stats(SHOWN)
     return text.getvalue().strip()
