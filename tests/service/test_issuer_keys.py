@@ -329,7 +329,7 @@ def drip(handler: BaseHTTPRequestHandler) -> None:
     """A byte now and then: every wait is short, and the answer has no end."""
     handler.send_response(200)
     handler.end_headers()
-    for _ in range(200):
+    for _ in range(2000):
         try:
             handler.wfile.write(b" ")
         except OSError:
@@ -340,7 +340,7 @@ def drip(handler: BaseHTTPRequestHandler) -> None:
 
 def drip_headers(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
-    for turn in range(200):
+    for turn in range(2000):
         try:
             handler.wfile.write(f"X-{turn}: a\r\n".encode())
         except OSError:
