@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
+from math import ceil
 from pathlib import Path
 
 from cds_service.tenants import SettingsError, Tenant, load_tenant, web_address
+from fhir_mappings.answers import MOST_ENTRIES
 
 PREFIX = "SPINE_CDS_"
 DEFAULTS: Mapping[str, str] = {
@@ -17,12 +19,16 @@ DEFAULTS: Mapping[str, str] = {
     "WORKERS": "1",
     "PUBLIC_BASE_URL": "",
     "MAX_BODY_BYTES": "20000000",
+    "MAX_DEPTH": "100",
+    "MAX_ENTRIES": "20000",
     "BODY_SECONDS": "10",
+    "CALL_SECONDS": "",
     "DATABASE": "sqlite:///spine-cds.db",
     "IDENTITY_KEY_FILE": "",
     "RETENTION_DAYS": "400",
     "LOG_LEVEL": "info",
 }
+USUAL_CALL_SECONDS, ROOM_TO_ANSWER = 10, 5
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -36,7 +42,10 @@ class Settings:
     workers: int
     public_base_url: str  # without a slash at the end; what callers type, so that a token's audience can be compared
     max_body_bytes: int
+    max_depth: int  # of brackets in brackets
+    max_entries: int  # of all Bundles of a call
     body_seconds: int
+    call_seconds: int  # from a request's last byte to its answer
     database: str  # an SQLAlchemy URL; may hold a password
     identity_key_file: str  # empty: made beside an SQLite database
     retention_days: int
@@ -59,7 +68,10 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         workers=_whole_number(values, "WORKERS", 1, 64),
         public_base_url=_public_base_url(values["PUBLIC_BASE_URL"], tenant, host, port),
         max_body_bytes=_whole_number(values, "MAX_BODY_BYTES", 1_000, 1_000_000_000),
+        max_depth=_whole_number(values, "MAX_DEPTH", 20, 400),
+        max_entries=_whole_number(values, "MAX_ENTRIES", 100, MOST_ENTRIES),
         body_seconds=_whole_number(values, "BODY_SECONDS", 1, 300),
+        call_seconds=_call_seconds(values, tenant),
         database=values["DATABASE"],
         identity_key_file=values["IDENTITY_KEY_FILE"],
         retention_days=_whole_number(values, "RETENTION_DAYS", 1, 3650),
@@ -80,6 +92,17 @@ def _whole_number(values: Mapping[str, str], name: str, lowest: int, highest: in
     if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
         raise SettingsError(f"{PREFIX}{name}: must be a whole number from {lowest} to {highest}")
     return int(text)
+
+
+def _call_seconds(values: Mapping[str, str], tenant: Tenant) -> int:
+    """Longer than reading from FHIR servers may take: else what was read in time would be thrown away."""
+    reading = ceil(tenant.fhir.timeout_seconds)
+    if not values["CALL_SECONDS"]:
+        return max(USUAL_CALL_SECONDS, reading + ROOM_TO_ANSWER)
+    seconds = _whole_number(values, "CALL_SECONDS", 1, 300)
+    if seconds <= tenant.fhir.timeout_seconds:
+        raise SettingsError(f"{PREFIX}CALL_SECONDS: must be more than fhir.timeout_seconds of the tenant file")
+    return seconds
 
 
 def _log_level(name: str) -> str:

@@ -1,36 +1,49 @@
 """Stands between the server and Flask: takes each request in whole, within a time and a size, before a thread is given.
 
 A thread that waits for a caller's bytes can be held for ever by a caller who sends none. So bodies are awaited in the
-event loop, where a thousand waiting callers cost no thread, and Flask only ever sees requests that have arrived.
+event loop, where a thousand waiting callers cost no thread, and Flask only ever sees requests that have arrived. No
+request waits without bound: for a thread only with so many others, and for its answer until its time is up.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import sys
 import time
-from collections.abc import Iterable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flask import Flask
+import msgspec
+from flask import Flask, Response, g, request
 from granian._granian import RSGIHTTPProtocol as HTTPProtocol
 from granian.rsgi import Scope
 
+from cds_service.arrival import Arrival, Shelf
+from cds_service.audit import AuditLine
 from cds_service.config import Settings
-from cds_service.errors import BodyLate, BodyTooLarge, HookRequestError, Overloaded, ServiceError
+from cds_service.errors import FHIR_JSON, Overloaded, operation_outcome
+from cds_service.rooms import Room, Turn
 
 ARRIVED = "spine_cds.arrived"  # in the WSGI environment: time.monotonic() when the request's last byte was there
 REFUSAL = "spine_cds.refusal"  # and the ServiceError to answer with, when its body was not taken
-CALLS = "/cds-services/"
+TURN = "spine_cds.turn"  # and whose turn it is to answer
+TOO_LATE = "The call could not be answered in time. Try again."
+CALLS, FEEDBACK = "/cds-services/", "/feedback"
+HEALTH, LIVE = "/health/", "/health/live"
 ANSWERING = 4  # threads for calls: they wait for FHIR servers; evaluation itself runs one at a time
-QUICK = 2  # threads for everything that waits for nobody, health above all
-WAITING = 64  # calls that may wait for a thread; the next one is told to come again
-SMALL_BODY = 65_536  # for everything that is not a call
+QUICK = 2  # threads for everything that waits for nobody
+WAITING = 64  # requests that may wait for a thread, of each kind; the next one is told to come again
+PROBES = 16  # that may wait to hear whether the service is ready
+SMALL_BODY = 65_536  # for everything that is no call
+FEEDBACK_BODY = 1_000_000  # a report holds a thousand items at most
 BODIES_HELD = 8  # bodies of the largest size that may lie in memory at once, whole or in part
-DISCARDED = 4_000_000  # bytes beyond a limit that are read and thrown away, so that the caller can read the refusal
 RETRY_SECONDS = "1"
+PRIVATE = [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+LIVE_REPLY = b'{"status":"live"}'
+Reply = tuple[int, list[tuple[str, str]], bytes]
+log = logging.getLogger("cds_service")
 
 
 class FrontDoor:
@@ -38,10 +51,12 @@ class FrontDoor:
 
     def __init__(self, app: Flask, settings: Settings) -> None:
         self.app, self.settings = app, settings
-        self._answering = ThreadPoolExecutor(ANSWERING, thread_name_prefix="call")
-        self._quick = ThreadPoolExecutor(QUICK, thread_name_prefix="quick")
-        self._calls = 0  # that have a thread or wait for one; touched in the event loop only, as is the next one
-        self._held = 0  # bytes of bodies
+        self.calls = Room("call", ANSWERING, WAITING)
+        self.quick = Room("quick", QUICK, WAITING)
+        self.health = Room("health", 1, PROBES)
+        self._shelf = Shelf(BODIES_HELD * settings.max_body_bytes)
+        self._at_work: set[asyncio.Task[Reply]] = set()
+        app.after_request(_only_in_time)
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         """Answers one request. What the server runs is no asyncio task, and time limits need one."""
@@ -49,40 +64,74 @@ class FrontDoor:
             await asyncio.get_running_loop().create_task(self._serve(scope, protocol))
 
     def __rsgi_del__(self, _loop: asyncio.AbstractEventLoop) -> None:
-        for pool in (self._answering, self._quick):
-            pool.shutdown(wait=False, cancel_futures=True)
+        for room in (self.calls, self.quick, self.health):
+            room.close()
 
     async def _serve(self, scope: Scope, protocol: HTTPProtocol) -> None:
-        is_call = scope.method == "POST" and scope.path.startswith(CALLS)
-        largest = self.settings.max_body_bytes
-        limit = largest if is_call else min(SMALL_BODY, largest)
-        taking = _Taking(self, limit)
-        counted = False
+        began = time.monotonic()
+        room, limit = self._place(scope)
+        arrival = Arrival(self._shelf, limit, self.settings.body_seconds)
+        whole = await arrival.take(scope, protocol)
         try:
-            whole = await taking.body(scope, protocol)
-            if is_call and taking.refusal is None:
-                counted = self._calls < ANSWERING + WAITING
-                self._calls += counted
-                if not counted:
-                    taking.refusal = Overloaded()
-            environ = environment(scope, bytes(taking.taken))
-            environ[ARRIVED] = time.monotonic()
-            if taking.refusal is not None:
-                environ[REFUSAL] = taking.refusal
-            pool = self._answering if counted else self._quick
-            status, headers, content = await self._run(pool, environ)
-        finally:
-            self._calls -= counted
-            taking.let_go()
+            status, headers, content = await self._reply(scope, room, arrival)
+        except Overloaded as error:  # no thread has seen the request
+            status, headers, content = refusal(error)
+            self._note(scope, status, began)
         if not whole:
             headers.append(("Connection", "close"))
         protocol.response_bytes(status, headers, content)
 
-    async def _run(self, pool: Executor, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
-        return await asyncio.get_running_loop().run_in_executor(pool, self._answer, environ)
+    def _place(self, scope: Scope) -> tuple[Room, int]:
+        """Which threads answer a request, and how large its body may be."""
+        largest = self.settings.max_body_bytes
+        if scope.method.upper() == "POST" and scope.path.startswith(CALLS):  # as Flask reads a method
+            is_feedback = scope.path.endswith(FEEDBACK)
+            return (self.quick, min(FEEDBACK_BODY, largest)) if is_feedback else (self.calls, largest)
+        return self.health if scope.path.startswith(HEALTH) else self.quick, min(SMALL_BODY, largest)
 
-    def _answer(self, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
+    async def _reply(self, scope: Scope, room: Room, arrival: Arrival) -> Reply:
+        """Flask's answer, within the time for one call. Raises Overloaded when none has begun to work on it."""
+        if scope.path == LIVE and scope.method == "GET":  # of the event loop itself, however busy the threads are
+            arrival.let_go()
+            return 200, [("Content-Type", "application/json"), *PRIVATE], LIVE_REPLY
+        if room is self.calls and (arrival.refusal is not None or room.is_full()):
+            arrival.refusal = arrival.refusal or Overloaded()
+            room = self.quick  # that the caller is trusted is checked all the same, and the refusal written down
+        environ = environment(scope, arrival.whole())
+        environ[ARRIVED], environ[TURN], environ[REFUSAL] = time.monotonic(), Turn(), arrival.refusal
+        work = asyncio.get_running_loop().create_task(self._work(room, environ, arrival))
+        self._at_work.add(work)
+        work.add_done_callback(self._done)
+        await asyncio.wait({work}, timeout=self.settings.call_seconds)
+        turn: Turn = environ[TURN]
+        if work.done() or not turn.give_up():
+            return await work
+        if not turn.begun:
+            raise Overloaded(TOO_LATE)
+        log.warning("a request was answered 503 after %d s; its thread goes on", self.settings.call_seconds)
+        return refusal(Overloaded(TOO_LATE))
+
+    async def _work(self, room: Room, environ: dict[str, Any], arrival: Arrival) -> Reply:
+        """Place, thread and body are held until the thread has ended, even where the caller was answered before."""
+        try:
+            return await room.run(environ[ARRIVED] + self.settings.call_seconds, self._answer, environ)
+        finally:
+            arrival.let_go()
+
+    def _done(self, work: asyncio.Task[Reply]) -> None:
+        self._at_work.discard(work)
+        if not work.cancelled():
+            work.exception()  # or asyncio would say that nobody asked for it, where nobody waits any more
+
+    def _note(self, scope: Scope, status: int, began: float) -> None:
+        """The audit line of a call that no thread has written one for, or not yet."""
+        if scope.path.startswith(CALLS.rstrip("/")):
+            AuditLine(tenant=self.settings.tenant.tenant.name).write(status, (time.monotonic() - began) * 1000)
+
+    def _answer(self, environ: dict[str, Any]) -> Reply:
         """Flask's answer, whole."""
+        if not environ[TURN].begin():
+            return refusal(Overloaded(TOO_LATE))  # which nobody waits for
         said: list[Any] = []
 
         def start(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> None:
@@ -99,84 +148,29 @@ class FrontDoor:
         status, headers = said
         return status, headers, content
 
-    def hold(self, size: int) -> bool:
-        """May so many more bytes be kept in memory?"""
-        if self._held + size > BODIES_HELD * self.settings.max_body_bytes:
-            return False
-        self._held += size
-        return True
 
-    def release(self, size: int) -> None:
-        self._held -= size
+def refusal(error: Overloaded) -> Reply:
+    """The same as Flask would send, for when no thread can be had."""
+    content = msgspec.json.encode(operation_outcome(error.code, error.diagnostics))
+    return error.status, [("Content-Type", FHIR_JSON), ("Retry-After", RETRY_SECONDS), *PRIVATE], content
 
 
-class _Taking:
-    """One body on its way in: what has come of it, and why no more of it was taken."""
-
-    def __init__(self, door: FrontDoor, limit: int) -> None:
-        self._door, self._limit = door, limit
-        self.taken = bytearray()
-        self.refusal: ServiceError | None = None
-        self._held = 0
-
-    def let_go(self) -> None:
-        self._door.release(self._held)
-        self._held = 0
-        self.taken = bytearray()
-
-    async def body(self, scope: Scope, protocol: HTTPProtocol) -> bool:
-        """Takes the body. True when nothing of it is left on the wire, so that the connection can be used again."""
-        announced = _announced(scope)
-        if announced == 0:
-            return True
-        if announced is not None and announced > self._limit:
-            self.refusal = BodyTooLarge(self._limit)
-            if announced > self._limit + DISCARDED:  # before anything is read
-                return False
-        seconds = self._door.settings.body_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                whole = await self._pieces(protocol)
-        except TimeoutError:
-            self._drop(BodyLate(seconds))
-            return False
-        except RuntimeError:  # granian's word for a caller who has gone
-            self._drop(HookRequestError("", "The body is cut short."))
-            return False
-        if whole and self.refusal is None and announced is not None and len(self.taken) != announced:
-            self._drop(HookRequestError("", "The body is cut short."))
-            return False
-        return whole
-
-    async def _pieces(self, protocol: HTTPProtocol) -> bool:
-        discarded = 0
-        async for piece in protocol:
-            size = len(piece)
-            if self.refusal is None:
-                if len(self.taken) + size > self._limit:
-                    self._drop(BodyTooLarge(self._limit))
-                elif not self._door.hold(size):
-                    self._drop(Overloaded())
-                else:
-                    self._held += size
-                    self.taken += piece
-                    continue
-            discarded += size
-            if discarded > self._limit + DISCARDED:
-                return False
-        return True
-
-    def _drop(self, refusal: ServiceError) -> None:
-        self.refusal = refusal
-        self.let_go()
+def claim(environ: Mapping[str, Any]) -> None:
+    """For the thread that answers a call, before it writes down what is shown. Raises Overloaded if it is too late."""
+    turn: Turn | None = environ.get(TURN)
+    if turn is not None and not turn.claim():
+        raise Overloaded(TOO_LATE)
 
 
-def _announced(scope: Scope) -> int | None:
-    """The length that the request says its body has: 0 without one, None when it comes in chunks."""
-    text = scope.headers.get("content-length")
-    if text is not None:
-        return int(text) if text.isascii() and text.isdigit() else None
-    return None if scope.headers.get("transfer-encoding") else 0
+def _only_in_time(response: Response) -> Response:
+    """What comes too late is seen by nobody, and its audit line says so."""
+    try:
+        claim(request.environ)
+    except Overloaded as error:
+        response.status_code = error.status
+        if "audit" in g:
+            g.audit.indicators, g.audit.fault = None, "took too long"
+    return response
 
 
 def environment(scope: Scope, body: bytes) -> dict[str, Any]:

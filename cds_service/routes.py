@@ -17,8 +17,9 @@ from cds_service.audit import AuditLine
 from cds_service.config import Settings
 from cds_service.errors import FHIR_JSON, NeededDataMissing, StoreUnavailable, UnknownService, operation_outcome
 from cds_service.fhir_client import Connections, FhirAccess
-from cds_service.front import ARRIVED
+from cds_service.front import ARRIVED, FEEDBACK_BODY, claim
 from cds_service.hook_request import parse
+from cds_service.json_bounds import Bounds
 from cds_service.memory import Memory, milliseconds_now
 from cds_service.security import Trust
 from cds_service.services import CdsService
@@ -100,7 +101,7 @@ def call(service_id: str) -> Response:
     settings = here().settings
     g.audit.service = service.id
     raw = body.read(request, settings.max_body_bytes)
-    hook_request = parse(raw, service)
+    hook_request = parse(raw, service, Bounds(settings.max_depth, settings.max_entries))
     g.audit.hook_instance = hook_request.hook_instance
     access = fhir_access(settings.tenant, settings.max_body_bytes)
     answers = fhir_client.complete(
@@ -125,6 +126,7 @@ def call(service_id: str) -> Response:
         g.audit.unavailable = dict(error.lacking)
         raise
     g.audit.answered(answered)
+    claim(request.environ)  # before it is written down as shown
     took = (time.perf_counter() - g.began) * 1000
     g.audit.in_ledger = memory.keep(answered, hook_request, caller, patient, service.id, took)
     return json_response({"cards": answered.cards})
@@ -139,7 +141,7 @@ def report(service_id: str) -> Response:
         raise UnknownService
     g.audit.service = service.id
     settings, memory = here().settings, here().memory
-    items, refused = feedback.parse(body.read(request, settings.max_body_bytes))
+    items, refused = feedback.parse(body.read(request, min(FEEDBACK_BODY, settings.max_body_bytes)))
     kept = reports.keep(memory.store, Scope(memory.tenant, caller, service.id), items, milliseconds_now())
     g.audit.feedback = asdict(kept)
     if refused is not None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
@@ -20,7 +22,8 @@ from cds_service.config import PREFIX, Settings
 from cds_service.tenants import SettingsError
 
 CONNECTIONS = 1024  # open at once, for each worker
-END_SECONDS = 3  # after Ctrl-C, for calls that are under way
+END_SECONDS = 1  # after Ctrl-C or SIGTERM, for calls that are under way, beyond what they may take to read
+OPEN_FILES = 4096  # connections of callers, and of ours to FHIR servers and to the store
 
 
 def serve(settings: Settings, environment: Mapping[str, str], example: bool) -> None:
@@ -30,6 +33,7 @@ def serve(settings: Settings, environment: Mapping[str, str], example: bool) -> 
     started later reads the same.
     """
     _check_address(settings.host, settings.port)
+    _allow_open_files()
     os.environ.update(environment)
     server = Server(
         "cds_service.app:from_environment",
@@ -42,12 +46,13 @@ def serve(settings: Settings, environment: Mapping[str, str], example: bool) -> 
         backpressure=CONNECTIONS,
         websockets=False,
         log_level=LogLevels.warning,
-        workers_kill_timeout=END_SECONDS,
+        workers_kill_timeout=ceil(settings.tenant.fhir.timeout_seconds) + END_SECONDS,
         respawn_failed_workers=True,  # granian still gives up on one that fails again at once
     )
     print(f"Serving tenant {settings.tenant.tenant.name} on {settings.public_base_url}", file=sys.stderr, flush=True)
     if not settings.tenant.issuer:
         print("Callers are not authenticated: a sandbox, not for patients.", file=sys.stderr, flush=True)
+    server.on_startup(lambda: _hang_up_on_who_does_not_read(server, settings.body_seconds))
     if example:
         server.on_startup(lambda: _post_example(settings, server))
     server.serve()
@@ -63,6 +68,24 @@ def _check_address(host: str, port: int) -> None:
     except OSError as error:
         why = "is in use by another program" if error.errno == errno.EADDRINUSE else "cannot be used"
         raise SettingsError(f"{PREFIX}PORT: port {port} on {host} {why}") from error
+
+
+def _allow_open_files() -> None:
+    """Many systems start programs with 1024 open files, which callers alone could use up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _hang_up_on_who_does_not_read(server: AbstractServer[Any], seconds: int) -> None:
+    """Ends a connection of whose answer nothing was taken for so long; such callers could else take every place.
+
+    Granian has no time limit for answers. Linux has one, and a connection takes it over from the socket that listens.
+    """
+    listening: socket.socket | None = getattr(server, "_sso", None)
+    if listening is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, seconds * 1000)
 
 
 def _post_example(settings: Settings, server: AbstractServer[Any]) -> None:
