@@ -58,4 +58,6 @@ def _compared(what: str, rates: Mapping[str, Sequence[Rate]], other: str, goal: 
     }
     busy = {name: statistics.median(one.client for one in rates[name]) for name in ("ours", other)}
     note = f"the client took {busy['ours']:.0%} of a core while asking ours, {busy[other]:.0%} while asking {other}"
+    refused = {name: sum(one.refused for one in rates[name]) for name in ("ours", other)}
+    note += "".join(f"; {name} refused {count} requests" for name, count in refused.items() if count)
     return measures.of_pairs(GROUP, what, ours, theirs, goal, times=times, note=note)
