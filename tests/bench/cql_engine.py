@@ -10,15 +10,17 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from tests.bench import measures
+from tests.bench import measures, talk
 from tests.bench.bodies import PATIENT_VIEW, Call, body
 from tests.bench.inside import Inside
 from tests.bench.measures import Goal, Measure
 from tests.bench.serving import ROOT
+from tests.bench.talk import Samples
 
 PACKAGES = ROOT / ".venv" / "cql"
 PROGRAM = Path(__file__).parent / "cql" / "evaluate.cjs"
 GOAL = Goal(50.0, at_least=True)
+WARM = 5
 
 
 def missing() -> str:
@@ -33,20 +35,22 @@ def beside_ours(inside: Inside, folder: Path, day: date, seconds: float) -> Iter
     sent = body(Call(), day)
     file = folder / "cql.json"
     file.write_bytes(sent)
-    theirs: list[float] = []
-    ours: list[float] = []
+    theirs, ours = Samples(), Samples()
     command = ["node", str(PROGRAM), str(PACKAGES)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as node:
+        for _ in range(WARM):  # Node compiles as it goes
+            _evaluated(node, file)
         end = time.monotonic() + seconds
-        while time.monotonic() < end or len(ours) < 10:
-            theirs.append(_evaluated(node, file))
-            began = time.perf_counter_ns()
+        while time.monotonic() < end or len(ours.took) < 8:
+            busy = talk.processor_ns((node.pid,))
+            took = _evaluated(node, file)
+            theirs.add(took * 1e6, talk.processor_ns((node.pid,)) - busy)
+            began, busy = time.perf_counter_ns(), time.thread_time_ns()
             inside.post(PATIENT_VIEW, sent)
-            ours.append((time.perf_counter_ns() - began) / 1e6)
-    theirs, ours = theirs[5:], ours[5:]  # Node compiles as it goes
-    times = {"cql-execution ms": measures.point(theirs, 0.5), "ours ms": measures.point(ours, 0.5)}
+            ours.add(time.perf_counter_ns() - began, time.thread_time_ns() - busy)
+    times = {"cql-execution ms": theirs.ms, "ours ms": ours.ms}
     name = "cql-execution, 12 retrieves of M / ours, the whole call"
-    yield measures.of_pairs("CQL", name, theirs, ours, GOAL, times=times)
+    yield measures.of_samples("CQL", name, theirs, ours, GOAL, times=times)
 
 
 def _evaluated(node: subprocess.Popen[str], file: Path) -> float:

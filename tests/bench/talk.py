@@ -139,15 +139,15 @@ def interleaved(targets: Sequence[Target], seconds: float, least: int = 5, warm:
 
 
 def _timed(line: Line, target: Target) -> tuple[int, int]:
-    busy, began = _processor(target.pids), time.perf_counter_ns()
+    busy, began = processor_ns(target.pids), time.perf_counter_ns()
     status, body = line.ask(target.request)
-    took, busy = time.perf_counter_ns() - began, _processor(target.pids) - busy
+    took, busy = time.perf_counter_ns() - began, processor_ns(target.pids) - busy
     if status != 200:
         raise RuntimeError(f"{target.name} answered {status}: {body[:300]!r}")
     return took, busy
 
 
-def _processor(pids: Sequence[int]) -> int:
+def processor_ns(pids: Sequence[int]) -> int:
     """Nanoseconds of the processor that other processes have had so far; 0 where that cannot be asked."""
     if sys.platform != "linux":
         return 0
@@ -177,11 +177,11 @@ def rate(target: Target, connections: int, seconds: float) -> Rate:
         for _ in range(connections):
             stack.callback(_Asking(target, selector).end)
         _run(selector, 0, least=connections)
-        began, cpu, busy = time.monotonic(), time.process_time(), _processor(target.pids)
+        began, cpu, busy = time.monotonic(), time.process_time(), processor_ns(target.pids)
         found = _run(selector, began + seconds, least=2 * connections)
         lasted = time.monotonic() - began
         share = (time.process_time() - cpu) / lasted
-        busy = _processor(target.pids) - busy
+        busy = processor_ns(target.pids) - busy
     took = [one for status, one in found if status == 200]
     if not took:
         raise RuntimeError(f"{target.name} refused all of {len(found)} requests")
@@ -200,7 +200,7 @@ def many(target: Target, requests: int, connections: int) -> None:
 
 
 def _run(selector: selectors.BaseSelector, until: float, least: int) -> list[tuple[int, float]]:
-    """Status and seconds of each answer, until a moment of time.monotonic() has passed and so many answers have come."""
+    """Status and seconds of each answer, until a moment of time.monotonic() is over and so many answers have come."""
     found: list[tuple[int, float]] = []
     while len(found) < least or time.monotonic() < until:
         ready = selector.select(timeout=PATIENCE)
