@@ -4,159 +4,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeGuard
+from dataclasses import replace
+from typing import Any
 
 import msgspec
 
 from fhir_mappings import answers, lenient, local_codes, local_units, relevance
 from fhir_mappings.answers import NOT_JSON, Answer, Given, Unavailable
 from fhir_mappings.local_codes import LocalCodes
-from fhir_mappings.ours import Ours
-from fhir_mappings.relevance import Kept, R, updated, version
-from fhir_mappings.resources import CLINICAL_TYPES, BodyStructure, Medication, Patient, decode
+from fhir_mappings.ours import Ours, is_web
+from fhir_mappings.record import DRAFTS as DRAFTS
+from fhir_mappings.record import EMPTY as EMPTY
+from fhir_mappings.record import FOUND as FOUND
+from fhir_mappings.record import NEEDED as NEEDED
+from fhir_mappings.record import PARTIAL as PARTIAL
+from fhir_mappings.record import UNAVAILABLE as UNAVAILABLE
+from fhir_mappings.record import Chart as Chart
+from fhir_mappings.record import Refused as Refused
+from fhir_mappings.record import Source as Source
+from fhir_mappings.record import in_order, later, newer_patient, standing, versions_of
+from fhir_mappings.record import merge as merge
+from fhir_mappings.relevance import Kept, version
+from fhir_mappings.resources import CLINICAL_TYPES, BodyStructure, Medication, Meta, Patient, decode
 
-FOUND, EMPTY, PARTIAL, UNAVAILABLE = "found", "empty", "partial", "unavailable"
-NEEDED = ("patient", "conditions")
-DRAFTS = "context.draftOrders"
+BESIDE = (Patient, Medication, BodyStructure)  # no evidence by themselves
 ANOTHER_SERVER = "stands on another server"
 TYPE_NAME = re.compile(r"[A-Z][A-Za-z]{1,63}")
 WRAPPERS = frozenset({"Bundle", "Parameters"})  # an entry that holds further resources, which nobody has read
 FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,256}")  # FHIR allows 64 characters; longer ones are seen, others are no ids
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """How the answer to one prefetch key came: found, empty, partial (a further page was not had) or unavailable."""
-
-    state: str
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A resource that could not be read or must not be used, and why; holds no content of it."""
-
-    reference: str
-    reason: str
-    lost: tuple[str, ...] = ()  # the prefetch keys whose data this is, by its type, else by where it came
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """What is kept of one patient's record. `merge` of parts gives the same chart in any order.
-
-    `names` are the resources that have another name within a Bundle (urn:uuid). `overruled` says of resources that were
-    left out when they were last written: an older version that would have counted was withdrawn or recoded since.
-    """
-
-    patient_id: str
-    patient: Patient | None = None
-    kept: Mapping[str, Kept[Any]] = field(default_factory=dict)
-    drafts: Mapping[str, Kept[Any]] = field(default_factory=dict)
-    medicines: Mapping[str, tuple[Medication, ...]] = field(default_factory=dict)  # every version that came
-    volumes: Mapping[str, BodyStructure] = field(default_factory=dict)
-    names: Mapping[str, str] = field(default_factory=dict)
-    overruled: Mapping[str, str] = field(default_factory=dict)
-    sources: Mapping[str, Source] = field(default_factory=dict)
-    refused: tuple[Refused, ...] = ()
-    ignored: Mapping[str, int] = field(default_factory=dict)  # reason -> how many were left out on purpose
-    selections: frozenset[str] | None = None  # None: every draft order is meant, as when signing
-
-    def needed_but_missing(self) -> tuple[tuple[str, str], ...]:
-        """Prefetch keys without which nothing can be said, each with the reason."""
-        missing = [
-            (key, source.reason)
-            for key in NEEDED
-            if (source := self.sources.get(key, Source(UNAVAILABLE, "not sent"))).state == UNAVAILABLE
-        ]
-        if self.patient is None and not any(key == "patient" for key, _ in missing):
-            missing.insert(0, ("patient", "the resource sent is not this patient's"))
-        return tuple(missing)
-
-    def versions(self, references: Iterable[str]) -> dict[str, str]:
-        """The versionId of those of these resources that have one."""
-        found = ((name, self.kept.get(name) or self.drafts.get(name)) for name in references)
-        metas = ((name, one.resource.meta) for name, one in found if one is not None)
-        return {name: meta.versionId for name, meta in metas if meta is not None and meta.versionId}
-
-    def of(self, kind: type[R]) -> tuple[Kept[R], ...]:
-        """Everything kept of one resource type, newest first, undated last; equal dates by reference."""
-        found = [kept for kept in self.kept.values() if isinstance(kept.resource, kind)]
-        return tuple(sorted(found, key=lambda kept: (kept.dated, kept.reference), reverse=True))
-
-
-def merge(first: Chart, second: Chart) -> Chart:
-    """The chart of both parts of one patient's record; of two versions of a resource the newer is kept."""
-    overruled = _newest(first.overruled, second.overruled)
-    return Chart(
-        patient_id=first.patient_id,
-        patient=_newer_patient(first.patient, second.patient),
-        kept=_standing(_union(first.kept, second.kept), overruled),
-        drafts=_standing(_union(first.drafts, second.drafts), overruled, DRAFTS),
-        medicines=_versions(first.medicines, second.medicines),
-        volumes=_union(first.volumes, second.volumes),
-        names=_newest(first.names, second.names),
-        overruled=overruled,
-        sources=_worse(first.sources, second.sources),
-        refused=_sorted({*first.refused, *second.refused}),
-        ignored={
-            reason: first.ignored.get(reason, 0) + second.ignored.get(reason, 0)
-            for reason in sorted({*first.ignored, *second.ignored})
-        },
-        selections=first.selections if second.selections is None else second.selections,
-    )
-
-
-def _newer_patient(first: Patient | None, second: Patient | None) -> Patient | None:
-    return max((patient for patient in (first, second) if patient), key=version, default=None)
-
-
-def _union(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """Both by name; of two versions under one name the newer."""
-    return {**first, **{name: max(first.get(name, other), other, key=version) for name, other in second.items()}}
-
-
-def _newest(first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, str]:
-    """Both by name; of two strings under one name the greater."""
-    return {**first, **{name: max(first.get(name, other), other) for name, other in second.items()}}
-
-
-def _versions(
-    first: Mapping[str, tuple[Medication, ...]], second: Mapping[str, tuple[Medication, ...]]
-) -> dict[str, tuple[Medication, ...]]:
-    """Both by name; under one name each different version once."""
-    both = {**first}
-    for name, there in second.items():
-        by_content = {version(one): one for one in (*both.get(name, ()), *there)}
-        both[name] = tuple(one for _, one in sorted(by_content.items(), key=lambda item: item[0]))
-    return both
-
-
-def _sorted(refused: Iterable[Refused]) -> tuple[Refused, ...]:
-    return tuple(sorted(refused, key=lambda r: (r.reference, r.reason, r.lost)))
-
-
-def _standing(kept: Mapping[str, Kept[Any]], overruled: Mapping[str, str], place: str = "") -> dict[str, Kept[Any]]:
-    """Without what a newer version withdrew (entered in error, cancelled) or coded anew.
-
-    A version without an update time stands: which of the two is newer is then not known, and what counts is kept.
-    """
-    return {
-        name: one
-        for name, one in kept.items()
-        if not relevance.surely_older(updated(one.resource), overruled.get(place + name, ""))
-    }
-
-
-def _worse(first: Mapping[str, Source], second: Mapping[str, Source]) -> dict[str, Source]:
-    """Of two answers to one question the less complete one stands."""
-    order = (FOUND, EMPTY, PARTIAL, UNAVAILABLE)
-    both = dict(first)
-    for key, source in second.items():
-        there = both.get(key, source)
-        both[key] = max(there, source, key=lambda s: (order.index(s.state), s.reason))
-    return both
 
 
 def read(
@@ -193,7 +68,7 @@ def judged(
     decoded = list(reader._decoded())
     reader._patient(decoded)
     for _, reference, full_url, resource in decoded:
-        if not isinstance(resource, Patient | Medication | BodyStructure) and not reader.ours.elsewhere(full_url):
+        if not isinstance(resource, BESIDE) and not reader.ours.elsewhere(full_url, reference):
             yield reference, resource, relevance.judge(resource, reference, reader.ours, draft=False)
 
 
@@ -209,8 +84,7 @@ def _state(answer: Given) -> Source:
 
 def _bundle_names(decoded: list[tuple[str, str, str | None, Any]]) -> dict[str, str]:
     """What a Bundle calls its resources, where that is no address that ends in "Type/id"."""
-    named = ((full_url, reference) for _, reference, full_url, _ in decoded if full_url and full_url != reference)
-    return {full_url: reference for full_url, reference in named if full_url.startswith("urn:")}
+    return {full_url: reference for _, reference, full_url, _ in decoded if full_url and full_url.startswith("urn:")}
 
 
 def _lost(key: str, kind: str | None) -> tuple[str, ...]:
@@ -260,49 +134,53 @@ class _Reader:
         drafts: dict[str, Kept[Any]] = {}
         medicines: dict[str, tuple[Medication, ...]] = {}
         volumes: dict[str, BodyStructure] = {}
-        overruled: dict[str, str] = {}
+        overruled: dict[str, Meta | None] = {}
         ignored: dict[str, int] = {}
         twins = _twins(decoded)
         for key, reference, full_url, resource in decoded:
             if isinstance(resource, Medication):
-                names = relevance.medicine_names(reference, full_url, resource)
-                medicines = _versions(medicines, {name: (medicine,) for name, medicine in names})
+                for name, medicine in relevance.medicine_names(reference, full_url, resource):
+                    medicines.update(versions_of({name: medicines.get(name, ())}, {name: (medicine,)}))
             elif isinstance(resource, Patient):
                 continue
-            elif self.ours.elsewhere(full_url):
-                lost = _lost(key, type(resource).__name__)
-                self.refused.append(Refused(reference, ANOTHER_SERVER, lost))
+            elif self.ours.elsewhere(full_url, reference):
+                self._refuse(key, reference, resource, ANOTHER_SERVER)
             elif isinstance(resource, BodyStructure):
                 if (relevance.reference_of(resource.patient) or "") in self.ours:
                     volumes[reference] = max(volumes.get(reference, resource), resource, key=version)
             else:
                 draft = key == DRAFTS
-                name = twins.get((reference, full_url or ""), reference)
+                name = twins.get((reference, full_url or ""), reference) if twins else reference
                 verdict = relevance.judge(resource, reference, self.ours, draft=draft)
                 if isinstance(verdict, Kept):
                     into = drafts if draft else kept
                     there = into.get(name)
                     into[name] = max(there, verdict, key=version) if there else verdict
                 elif verdict.problem:
-                    self.refused.append(Refused(reference, verdict.reason, _lost(key, type(resource).__name__)))
+                    self._refuse(key, reference, resource, verdict.reason)
                 else:
                     ignored[verdict.reason] = ignored.get(verdict.reason, 0) + 1
                     over = DRAFTS + name if draft else name
-                    overruled[over] = max(overruled.get(over, ""), updated(resource))
+                    overruled[over] = later(overruled[over], resource.meta) if over in overruled else resource.meta
         return Chart(
             patient_id=self.patient_id,
             patient=patient,
-            kept=_standing(kept, overruled),
-            drafts=_standing(drafts, overruled, DRAFTS),
+            kept=standing(kept, overruled),
+            drafts=standing(drafts, overruled, DRAFTS),
             medicines=medicines,
             volumes=volumes,
             names=_bundle_names(decoded),
             overruled=overruled,
             sources=self.sources,
-            refused=_sorted(set(self.refused)),
+            refused=in_order(set(self.refused)),
             ignored=ignored,
             selections=selections,
         )
+
+    def _refuse(self, key: str, reference: str, resource: object, *reasons: str) -> None:
+        """Names a resource as refused, with the kind of data that it is of."""
+        lost = _lost(key, type(resource).__name__)
+        self.refused += [Refused(reference, reason, lost) for reason in reasons]
 
     def _decoded(self) -> Iterator[tuple[str, str, str | None, Any]]:
         for number, (key, full_url, raw) in enumerate(self.entries):
@@ -324,8 +202,8 @@ class _Reader:
                 reference = f"{type(resource).__name__}/{resource.id}"
             else:
                 reference = f"{type(resource).__name__} without id ({_place(key)} {number + 1})"
-            lost = _lost(key, type(resource).__name__)
-            self.refused += [Refused(reference, f"{element} not understood", lost) for element in odd]
+            if odd:
+                self._refuse(key, reference, resource, *(f"{element} not understood" for element in odd))
             yield key, reference, full_url, resource
 
     def _refuse_undecodable(self, key: str, raw: msgspec.Raw, number: int) -> None:
@@ -359,23 +237,20 @@ class _Reader:
         own = [one for one in people if one[3].id == self.patient_id]
         for _, _, full_url, _ in sorted(own, key=lambda one: (one[0] != "patient", one[2] or "")):
             self.ours.add_name(full_url)
-        self.ours.learn_alias(
-            full_url.removesuffix(f"/{reference}")
+        bases = {
+            full_url[: -len(reference) - 1]
             for _, reference, full_url, resource in decoded
-            if _is_address(full_url) and not isinstance(resource, Patient) and full_url.endswith(f"/{reference}")
-        )
+            if full_url and full_url.endswith(f"/{reference}") and not isinstance(resource, Patient)
+        }
+        self.ours.learn_alias(base for base in bases if is_web(base))
         for _, reference, full_url, resource in people:
             if resource.id != self.patient_id:
                 self.refused.append(Refused(reference, "another patient"))
-            elif self.ours.elsewhere(full_url, alias=False):
+            elif self.ours.elsewhere(full_url, reference, alias=False):
                 self.refused.append(Refused(reference, ANOTHER_SERVER))
             else:
-                found = _newer_patient(found, resource)
+                found = newer_patient(found, resource)
         return found
-
-
-def _is_address(full_url: str | None) -> TypeGuard[str]:
-    return bool(full_url) and str(full_url).lower().startswith(("http://", "https://"))
 
 
 def _twins(decoded: list[tuple[str, str, str | None, Any]]) -> dict[tuple[str, str], str]:
@@ -383,12 +258,13 @@ def _twins(decoded: list[tuple[str, str, str | None, Any]]) -> dict[tuple[str, s
 
     The first server by its name keeps the plain one; a name is never shown, the reference is.
     """
+    first: dict[str, str] = {}
     places: dict[str, set[str]] = {}
     for _, reference, full_url, _ in decoded:
-        if _is_address(full_url):
-            places.setdefault(reference, set()).add(full_url)
+        if full_url and first.setdefault(reference, full_url) != full_url:
+            places.setdefault(reference, {first[reference]}).add(full_url)
     return {
         (reference, place): f"{reference} ({place})"
         for reference, found in places.items()
-        for place in sorted(found)[1:]
+        for place in sorted(filter(is_web, found))[1:]
     }

@@ -42,9 +42,15 @@ def _moment(text: str) -> str:
         return f"{text[:-1]}.000000"
     try:
         instant = datetime.fromisoformat(text)
-        return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") if instant.tzinfo else ""
+        return _in_utc(instant) if instant.tzinfo else ""
     except (ValueError, OverflowError):
         return ""
+
+
+def _in_utc(instant: datetime) -> str:
+    """To the microsecond, so that two of them compare as strings; without a zone as it stands."""
+    moved = instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
+    return moved.isoformat(timespec="microseconds")
 
 
 def order(text: str | None) -> str:
@@ -52,17 +58,16 @@ def order(text: str | None) -> str:
 
     A missing zone is read as UTC: for telling two results apart it does not matter which zone is meant.
     """
-    if not text or when(text) is None:
+    if not text or _PATTERN.fullmatch(text) is None:
         return ""
-    if len(text) <= DAY:
-        return text
-    if len(text) == UTC_SECONDS and text.endswith("Z"):
-        return f"{text[:-1]}.000000"
-    try:
-        instant = datetime.fromisoformat(text)
-        return (instant.astimezone(UTC) if instant.tzinfo else instant).strftime("%Y-%m-%dT%H:%M:%S.%f")
-    except (ValueError, OverflowError):  # the year 1 has no day before it in another zone
-        return text[:DAY]
+    if len(text) > DAY and not (len(text) == UTC_SECONDS and text.endswith("Z")):
+        try:
+            return _in_utc(datetime.fromisoformat(text))
+        except (ValueError, OverflowError):  # the year 1 has no day before it in another zone
+            return text[:DAY] if when(text) else ""
+    if when(text[:DAY]) is None:
+        return ""
+    return text if len(text) <= DAY else f"{text[:-1]}.000000"
 
 
 def clock(text: str | None) -> datetime | None:

@@ -15,6 +15,7 @@ class Ours:
         self._relative = f"Patient/{patient_id}"
         self._names = {self._relative, f"urn:uuid:{patient_id}"}
         self._judged: dict[str, bool] = {}  # a chart names its patient in one or two ways, thousands of times
+        self._here: set[str] = set()  # and its resources begin with the same few addresses
 
     def add_name(self, full_url: str | None) -> None:
         """The fullUrl of the patient's own entry, for references within a Bundle.
@@ -25,9 +26,10 @@ class Ours:
         base, slash, rest = (full_url or "").rpartition("/Patient/")
         if full_url and full_url.startswith(URNS):
             self._names.add(full_url)
-        elif slash and f"Patient/{rest}" == self._relative and _is_web(base) and self._server is None:
+        elif slash and f"Patient/{rest}" == self._relative and is_web(base) and self._server is None:
             self._server = _base(base)
         self._judged.clear()
+        self._here.clear()
 
     def learn_alias(self, addresses: Iterable[str]) -> None:
         """Takes note of the one other name under which everything came: behind a proxy a server may not know its own.
@@ -38,13 +40,25 @@ class Ours:
         if len(bases) == 1 and self._server is not None and self._server not in bases:
             self._alias = bases.pop()
 
-    def elsewhere(self, full_url: str | None, *, alias: bool = True) -> bool:
-        """Does an entry stand on another server than this record?"""
-        if self._server is None or not full_url or not _is_web(full_url):
+    def elsewhere(self, full_url: str | None, reference: str = "", *, alias: bool = True) -> bool:
+        """Does an entry stand on another server than this record? `reference` is its type and id."""
+        if self._server is None or not full_url:
             return False
-        host, path = _base(full_url)
+        start = full_url.removesuffix(reference)
+        if alias and start in self._here:
+            return False
+        if not is_web(full_url):
+            return False
+        if not self._known(full_url, alias):
+            return True
+        if alias and self._known(start, alias):
+            self._here.add(start)
+        return False
+
+    def _known(self, address: str, alias: bool) -> bool:
+        host, path = _base(address)
         known = (self._server, self._alias) if alias else (self._server,)
-        return not any(one and host == one[0] and f"{path}/".startswith(f"{one[1]}/") for one in known)
+        return any(one and host == one[0] and f"{path}/".startswith(f"{one[1]}/") for one in known)
 
     def __contains__(self, reference: str) -> bool:
         known = self._judged.get(reference)
@@ -57,7 +71,7 @@ class Ours:
         if plain in self._names:
             return True
         base, slash, rest = plain.rpartition("/Patient/")
-        if not slash or f"Patient/{rest}" != self._relative or not _is_web(base):
+        if not slash or f"Patient/{rest}" != self._relative or not is_web(base):
             return False
         return self._server is None or _base(base) == self._server
 
@@ -69,7 +83,8 @@ PORTS = {"http": ":80", "https": ":443"}
 Base = tuple[str, str]  # host and path
 
 
-def _is_web(address: str) -> bool:
+def is_web(address: str) -> bool:
+    """Is it an address of the web, and not a urn or a relative reference?"""
     return address.lower().startswith(("http://", "https://"))
 
 

@@ -20,6 +20,7 @@ from fhir_mappings.resources import (
     Medication,
     MedicationAdministration,
     MedicationRequest,
+    Meta,
     Observation,
     Patient,
     Procedure,
@@ -73,11 +74,16 @@ def updated(resource: Any) -> str:
 
     A version number that counts tells apart what was written at one time.
     """
-    if not resource.meta:
+    return written(resource.meta)
+
+
+def written(meta: Meta | None) -> str:
+    """The same of a resource's meta."""
+    if not meta:
         return ""
-    number = resource.meta.versionId or ""
+    number = meta.versionId or ""
     counts = number.isascii() and number.isdigit() and len(number) <= COUNTING
-    return dates.order(resource.meta.lastUpdated) + (f" v{number:0>{COUNTING}}" if counts else "")
+    return dates.order(meta.lastUpdated) + (f" v{number:0>{COUNTING}}" if counts else "")
 
 
 def surely_older(one: str, other: str) -> bool:

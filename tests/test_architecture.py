@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "fhir_mappings": {"fhir_mappings", "hooks", "fhir", "msgspec", "pydantic", "medspacy", "spacy"},
     "cds_service": {
         "cds_service",
+        "alembic",
         "fhir_mappings",
         "hooks",
         "cryptography",
@@ -27,6 +28,7 @@ MAY_IMPORT = {
         "jwt",
         "msgspec",
         "requests",
+        "sqlalchemy",
         "urllib3",
         "werkzeug",
     },
