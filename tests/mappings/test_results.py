@@ -412,3 +412,11 @@ def test_letters_are_folded_in_whole_words_and_all_capital_forms_only() -> None:
     assert all(len(meant) == 1 for meant in by_letters.values())
     mixed = [written for written in units.SPELLINGS if written.startswith("M") and not written.isupper()]
     assert mixed == ["Months"]
+
+
+def test_a_panel_is_no_result_that_could_not_be_read_unless_words_stand_in_it() -> None:
+    member = {"code": CREATININE, "valueQuantity": quantity(0.9, "mg/dL")}
+    heading = facts(observation(CALCIUM, component=[member]))
+    assert ([m.name for m in heading.measurements], heading.unreadable) == (["creatinine"], ())
+    worded = facts(observation(CALCIUM, component=[member], valueString="low"))
+    assert worded.unreadable == ("Observation/o1: calcium: value not understood",)
