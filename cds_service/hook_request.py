@@ -86,7 +86,7 @@ def parse(body: bytes, service: CdsService, bounds: Bounds = USUAL) -> HookReque
     call = _body(body)
     _check_hook(call, service)
     context = _members(call, "context")
-    drafts = _draft_bundle(context) if service.takes_orders else None
+    drafts = _draft_bundle(context, bounds.entries) if service.takes_orders else None
     server, token = _fhir_access(call)
     request = HookRequest(
         hook=service.hook,
@@ -234,10 +234,13 @@ def _token(call: Members) -> str:
     return token
 
 
-def _draft_bundle(context: Members) -> bytes:
+def _draft_bundle(context: Members, most: int) -> bytes:
     name = "context.draftOrders"
-    if _needed(_draft_orders, context, name, "a Bundle").resourceType != "Bundle":
+    bundle = _needed(_draft_orders, context, name, "a Bundle")
+    if bundle.resourceType != "Bundle":
         raise HookRequestError(name, f"{name} must be a Bundle.")
+    if len(bundle.entry) > most:
+        raise TooMuch(name, f"{name} holds more than {most} entries.")
     return context["draftOrders"]
 
 
