@@ -33,6 +33,7 @@ from cds_service.tenants import SettingsError
 from fhir_mappings import orderables
 from fhir_mappings.proposed_orders import to_fhir
 from hooks import cards, closing_card, knowledge, order_select, patient_view
+from hooks.facts import Facts
 from hooks.refire import State
 from tests import callers
 from tests.patients.whole_patients import SCT, TODAY, opening_request, problem
@@ -175,17 +176,33 @@ def test_both_are_found_from_the_readme_and_from_each_other() -> None:
 # ---- cards ----
 
 
-def every_card() -> Iterator[dict[str, Any]]:
-    """The cards of both hooks for the patient of every vignette."""
+def every_card() -> Iterator[tuple[Facts, dict[str, Any]]]:
+    """The cards of both hooks for the patient of every vignette, with the facts that they were made from."""
     for vignette, hook in product(all_vignettes(), (patient_view, order_select)):
         facts = vignette.facts
-        yield from cards.build(hook.decide(facts), facts, lambda order: to_fhir(order, "1"), cards.Client(), b"x")
+        built = cards.build(hook.decide(facts), facts, lambda order: to_fhir(order, "1"), cards.Client(), b"x")
+        yield from ((facts, card) for card in built)
 
 
 def test_every_closing_card_says_that_it_is_no_all_clear() -> None:
-    closing = [card for card in every_card() if card["source"].get("topic") == closing_card.TOPIC]
+    closing = [card for _, card in every_card() if card["source"].get("topic") == closing_card.TOPIC]
     assert len(closing) > 100
     assert [card["detail"] for card in closing if "This is no all-clear" not in card["detail"]] == []
+
+
+ABSENT = {  # words that calm, and the recorded grades on which alone they may rest
+    re.compile(r"\bno deficit\b(?! coded)"): {"frankel-e", "ais-e"},
+    re.compile(r"\bno compression\b"): {"escc-0", "escc-1a", "escc-1b"},
+}
+
+
+def test_words_of_absence_rest_on_a_recorded_grade() -> None:
+    found = []
+    for facts, card in every_card():
+        said = f"{card['summary']}\n{card['detail']}"
+        found += [(grades, facts) for words, grades in ABSENT.items() if words.search(said)]
+    assert len(found) > 50
+    assert [facts for grades, facts in found if not grades & {one.value for one in facts.assessments}] == []
 
 
 CONSULTS = {f"consult_{who}" for who in (
