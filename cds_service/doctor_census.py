@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from fhir_mappings import chart, codes, facts, map_review, medications, relevance, results, text_mentions, units
+from fhir_mappings import chart, coded, codes, facts, map_review, medications, results, text_mentions, units
 from fhir_mappings.answers import NOT_JSON, Answer, Given
 from fhir_mappings.chart import Chart
 from fhir_mappings.local_codes import NONE, LocalCodes
@@ -166,7 +166,7 @@ def _foreign(codings: Iterable[Coding], usual: str) -> list[CodeableConcept | No
 
 def _answers(observation: Observation) -> Iterator[tuple[str, list[CodeableConcept | None]]]:
     """Coded answers to what we ask for; interpretations only where they are the answer, as mCODE writes ECOG grades."""
-    asked = [part for part in observation.component or () if relevance.concepts_of([part.code])]
+    asked = [part for part in observation.component or () if coded.concepts_of([part.code])]
     yield "valueCodeableConcept", [observation.valueCodeableConcept, *(part.valueCodeableConcept for part in asked)]
     graded = any(name in results.ANSWERS for name, _ in results.measured(observation))
     if graded and observation.valueQuantity is None and observation.valueInteger is None:

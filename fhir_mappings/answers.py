@@ -10,6 +10,7 @@ import msgspec
 from fhir_mappings.resources import Bundle, Entry, Link, OperationOutcome, RawBundle
 
 NULL = b"null"
+BUNDLE = b'{"resourceType":"Bundle"'
 # Of one Bundle. A call with too many is refused before this; it is the bound for what a FHIR server sends.
 MOST_ENTRIES = 100_000
 CUT = f"only the first {MOST_ENTRIES} entries were read"
@@ -130,13 +131,14 @@ def understand(raw: bytes) -> Given | Unavailable:
     An OperationOutcome means that the EHR failed (CDS Hooks 2.0). A Bundle that holds only an outcome means the same,
     unless it says total 0 and the outcome is a mere remark: that is how Epic writes "nothing found".
     """
-    kind = resource_type(raw)
-    if kind is None:
-        return Unavailable("the EHR sent something that is not a FHIR resource")
-    if kind == "OperationOutcome":
-        return Unavailable("the EHR reported an error")
-    if kind != "Bundle":
-        return Given(((None, msgspec.Raw(raw)),))
+    if not raw.startswith(BUNDLE):  # most begin with saying so, and are not read for it
+        kind = resource_type(raw)
+        if kind is None:
+            return Unavailable("the EHR sent something that is not a FHIR resource")
+        if kind == "OperationOutcome":
+            return Unavailable("the EHR reported an error")
+        if kind != "Bundle":
+            return Given(((None, msgspec.Raw(raw)),))
     try:
         return _bundle(_BUNDLE.decode(raw))
     except NOT_JSON:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from fhir_mappings import answers, lenient, local_codes, local_units, relevance
+from fhir_mappings import answers, coded, lenient, local_codes, local_units, relevance
 from fhir_mappings.answers import NOT_JSON, Answer, Given, Unavailable
 from fhir_mappings.local_codes import LocalCodes
 from fhir_mappings.ours import Ours, is_web
@@ -24,8 +24,9 @@ from fhir_mappings.record import Refused as Refused
 from fhir_mappings.record import Source as Source
 from fhir_mappings.record import in_order, later, newer_patient, standing, versions_of
 from fhir_mappings.record import merge as merge
-from fhir_mappings.relevance import Kept, version
+from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import CLINICAL_TYPES, BodyStructure, Medication, Meta, Patient, decode
+from fhir_mappings.versions import version
 
 BESIDE = (Patient, Medication, BodyStructure)  # no evidence by themselves
 ANOTHER_SERVER = "stands on another server"
@@ -146,7 +147,7 @@ class _Reader:
             elif self.ours.elsewhere(full_url, reference):
                 self._refuse(key, reference, resource, ANOTHER_SERVER)
             elif isinstance(resource, BodyStructure):
-                if (relevance.reference_of(resource.patient) or "") in self.ours:
+                if (coded.reference_of(resource.patient) or "") in self.ours:
                     volumes[reference] = max(volumes.get(reference, resource), resource, key=version)
             else:
                 draft = key == DRAFTS

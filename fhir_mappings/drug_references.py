@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from msgspec import Raw
 
-from fhir_mappings import relevance
+from fhir_mappings import coded, relevance
 from fhir_mappings.answers import NOT_JSON, Answer, Given, resource_type
 from fhir_mappings.chart import DRAFTS
 from fhir_mappings.resources import Medication, MedicationAdministration, MedicationRequest, decode
@@ -80,8 +80,8 @@ def _counts(use: MedicationRequest | MedicationAdministration, draft: bool) -> b
 
 def _use(key: str, use: MedicationRequest | MedicationAdministration) -> Iterator[Nameless]:
     relevance.take_in_contained(use)
-    name = relevance.reference_of(use.medicationReference)
-    if name and not name.startswith(CONTAINED) and not relevance.has_code(use.medicationCodeableConcept):
+    name = coded.reference_of(use.medicationReference)
+    if name and not name.startswith(CONTAINED) and not coded.has_code(use.medicationCodeableConcept):
         yield Nameless(key, unversioned(name), _dated(use))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from fhir_mappings import codes, conflicts, dates, extensions, histology, relevance, staging
+from fhir_mappings import coded, codes, conflicts, dates, extensions, histology, relevance, staging, versions
 from fhir_mappings.chart import Chart
 from fhir_mappings.conflicts import Entry
 from fhir_mappings.extensions import CORE, MCODE
@@ -40,11 +40,11 @@ def _finding(chart: Chart, kept: Kept[Condition], pathology: frozenset[str], as_
     return Finding(
         source=kept.reference,
         concepts=kept.concepts | histology.types_of(condition, kept.concepts, pathology),
-        label=relevance.label(condition.code),
+        label=coded.label(condition.code),
         onset=dates.when(relevance.onset(condition)),
         recorded=_recorded(condition),
         status=_status(kept, as_of),
-        certain=relevance.first_code(condition.verificationStatus) not in SUSPECTED,
+        certain=coded.first_code(condition.verificationStatus) not in SUSPECTED,
         levels=levels(condition.bodySite),
         laterality=_side(condition.bodySite or ()),
         primary=_primary(chart, condition),
@@ -65,7 +65,7 @@ def _recorded(condition: Condition) -> When | None:
 def _primary(chart: Chart, condition: Condition) -> str | None:
     """The primary cancer that a condition is said to come from, if exactly one is named and it is on record."""
     named = (one.valueReference for one in extensions.named(condition.extension, *RELATED))
-    found = {relevance.resolved(chart.names, one.reference) for one in named if one and one.reference}
+    found = {versions.resolved(chart.names, one.reference) for one in named if one and one.reference}
     primaries = {one for one in found if one in chart.kept and _is_primary(chart.kept[one].concepts)}
     return primaries.pop() if len(primaries) == 1 else None
 
@@ -78,7 +78,7 @@ def _is_primary(concepts: frozenset[str]) -> bool:
 def _side(sites: Iterable[CodeableConcept]) -> str | None:
     """Left, right or both, by mCODE's qualifier; None when not stated, or when two sites state two sides."""
     qualifiers = (q.valueCodeableConcept for site in sites for q in extensions.named(site.extension, LATERALITY))
-    sides = {SIDES[concept] for concept in relevance.concepts_of(qualifiers) if concept in SIDES}
+    sides = {SIDES[concept] for concept in coded.concepts_of(qualifiers) if concept in SIDES}
     return sides.pop() if len(sides) == 1 else None
 
 
@@ -87,7 +87,7 @@ def _status(kept: Kept[Condition], as_of: date) -> str:
 
     An end that cannot be read, or that has not surely come yet, is none.
     """
-    status = relevance.first_code(kept.resource.clinicalStatus)
+    status = coded.first_code(kept.resource.clinicalStatus)
     if status in PAST or HISTORY in kept.concepts:
         return "past"
     ended = conflicts.ended(kept.resource, as_of)
@@ -114,9 +114,9 @@ def _reasons(chart: Chart) -> Iterator[Finding]:
     for kept in chart.drafts.values():
         if isinstance(kept.resource, ServiceRequest):
             for reason in kept.resource.reasonCode or ():
-                concepts = relevance.concepts_of([reason])
+                concepts = coded.concepts_of([reason])
                 if concepts and FAMILY not in concepts:
-                    yield Finding(kept.reference, concepts, relevance.label(reason), certain=False)
+                    yield Finding(kept.reference, concepts, coded.label(reason), certain=False)
 
 
 def _prohibited(chart: Chart) -> Iterator[Finding]:
@@ -126,6 +126,6 @@ def _prohibited(chart: Chart) -> Iterator[Finding]:
             yield Finding(
                 kept.reference,
                 frozenset({"mri_contraindicated"}),
-                relevance.label(kept.resource.code),
+                coded.label(kept.resource.code),
                 recorded=dates.when(kept.resource.authoredOn),
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fhir_mappings import extensions, relevance
+from fhir_mappings import coded, extensions, versions
 from fhir_mappings.chart import Chart
 from fhir_mappings.extensions import MCODE
 from fhir_mappings.resources import Condition, Observation
@@ -19,7 +19,7 @@ def results(chart: Chart) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for kept in chart.of(Observation):
         if RESULT in kept.concepts:
-            types = _types(relevance.concepts_of([kept.resource.valueCodeableConcept]))
+            types = _types(coded.concepts_of([kept.resource.valueCodeableConcept]))
             for condition in conditions_of(chart, kept.resource):
                 found[condition] = found.get(condition, frozenset()) | types
     return found
@@ -29,7 +29,7 @@ def conditions_of(chart: Chart, observation: Observation) -> frozenset[str]:
     """The conditions that an observation says it is about: mCODE's related condition, else its focus."""
     related = (one.valueReference for one in extensions.named(observation.extension, OF_CONDITION))
     named = tuple(one.reference for one in related if one and one.reference)
-    return frozenset(relevance.resolved(chart.names, one) for one in named or extensions.references(observation.focus))
+    return frozenset(versions.resolved(chart.names, one) for one in named or extensions.references(observation.focus))
 
 
 def types_of(condition: Condition, concepts: frozenset[str], stated: frozenset[str]) -> frozenset[str]:
@@ -41,7 +41,7 @@ def types_of(condition: Condition, concepts: frozenset[str], stated: frozenset[s
     if LUNG not in concepts:
         return frozenset()
     written = extensions.named(condition.extension, MORPHOLOGY)
-    return stated | _types(relevance.concepts_of(one.valueCodeableConcept for one in written))
+    return stated | _types(coded.concepts_of(one.valueCodeableConcept for one in written))
 
 
 def _types(concepts: frozenset[str]) -> frozenset[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import replace
 from typing import Any
 
-from fhir_mappings import codes, dates, extensions, relevance
+from fhir_mappings import coded, codes, dates, extensions, relevance, versions
 from fhir_mappings.chart import Chart
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import Coding, ImagingStudy, Procedure, ServiceRequest
@@ -78,7 +78,7 @@ def _study(kept: Kept[ImagingStudy]) -> Iterator[Imaging]:
 
 
 def _label(study: ImagingStudy) -> str:
-    return study.description or next((text for c in study.procedureCode or () if (text := relevance.label(c))), "")
+    return study.description or next((text for c in study.procedureCode or () if (text := coded.label(c))), "")
 
 
 def _modality(coding: Coding) -> str | None:
@@ -101,14 +101,14 @@ def _sites(sites: Iterable[Coding]) -> set[str]:
 def _performed(kept: Kept[Procedure]) -> Iterator[Imaging]:
     procedure = kept.resource
     if procedure.status == "completed":
-        yield from _from_codes(kept, relevance.performed(procedure), relevance.label(procedure.code))
+        yield from _from_codes(kept, relevance.performed(procedure), coded.label(procedure.code))
 
 
 def _ordered(kept: Kept[ServiceRequest]) -> Iterator[Imaging]:
     """A completed order was performed on or after the day it was written, which is all that the rules ask."""
     order = kept.resource
     if order.status == "completed" and not order.doNotPerform:
-        yield from _from_codes(kept, order.authoredOn, relevance.label(order.code), relevance.concepts_of([order.code]))
+        yield from _from_codes(kept, order.authoredOn, coded.label(order.code), coded.concepts_of([order.code]))
 
 
 def _from_codes(
@@ -158,7 +158,7 @@ def _links(chart: Chart) -> Iterator[tuple[str, frozenset[str]]]:
         named = extensions.references(done.basedOn)
         if isinstance(done, ImagingStudy):
             named += extensions.references(done.procedureReference)
-        yield kept.reference, frozenset(relevance.resolved(chart.names, reference) for reference in named)
+        yield kept.reference, frozenset(versions.resolved(chart.names, reference) for reference in named)
 
 
 def fulfilled(chart: Chart) -> frozenset[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from math import isfinite
 
-from fhir_mappings import codes, dates, dosing, drug_references, relevance
+from fhir_mappings import coded, codes, dates, dosing, drug_references, relevance, versions
 from fhir_mappings.chart import Chart, Refused
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import CodeableConcept, MedicationAdministration, MedicationRequest, Procedure, Quantity
@@ -48,7 +48,7 @@ def _requested(
 ) -> Iterator[Medication]:
     request = kept.resource
     drug = _drug(chart, request)
-    concepts = relevance.concepts_of([drug])
+    concepts = coded.concepts_of([drug])
     if concepts:
         doses = [rate.doseQuantity for dosage in request.dosageInstruction or () for rate in dosage.doseAndRate or ()]
         yield Medication(
@@ -58,7 +58,7 @@ def _requested(
             "order",
             _milligrams(doses[0] if len(doses) == 1 else None, drug),
             dates.when(request.authoredOn),
-            relevance.label(drug),
+            coded.label(drug),
             draft,
             selected,
             *dosing.weeks(request.dosageInstruction or ()),
@@ -68,7 +68,7 @@ def _requested(
 def _administered(chart: Chart, kept: Kept[MedicationAdministration]) -> Iterator[Medication]:
     given = kept.resource
     drug = _drug(chart, given)
-    concepts = relevance.concepts_of([drug])
+    concepts = coded.concepts_of([drug])
     if concepts:
         period = given.effectivePeriod
         when = given.effectiveDateTime or (period.start if period else None)
@@ -79,7 +79,7 @@ def _administered(chart: Chart, kept: Kept[MedicationAdministration]) -> Iterato
             "given",
             _milligrams(given.dosage.dose if given.dosage else None, drug),
             dates.when(when),
-            relevance.label(drug),
+            coded.label(drug),
         )
 
 
@@ -96,7 +96,7 @@ def _billed(kept: Kept[Procedure]) -> Iterator[Medication]:
                 "given",
                 None,
                 dates.when(relevance.performed(done)),
-                relevance.label(done.code),
+                coded.label(done.code),
             )
 
 
@@ -111,20 +111,20 @@ def unknown_drafts(chart: Chart) -> Iterator[str]:
     for _, kept in sorted(chart.drafts.items()):
         meant = chart.selections is None or kept.reference in chart.selections
         order = kept.resource
-        if meant and isinstance(order, MedicationRequest) and not relevance.has_code(_drug(chart, order)):
+        if meant and isinstance(order, MedicationRequest) and not coded.has_code(_drug(chart, order)):
             yield kept.reference
 
 
 def _drug(chart: Chart, use: MedicationRequest | MedicationAdministration) -> CodeableConcept | None:
     """The drug's concept: stated with a code, or in a Medication resource that came along."""
     stated = use.medicationCodeableConcept
-    reference = relevance.reference_of(use.medicationReference)
-    if reference is None or relevance.has_code(stated):
+    reference = coded.reference_of(use.medicationReference)
+    if reference is None or coded.has_code(stated):
         return stated
-    versions = _known_as(chart, drug_references.unversioned(reference))
-    newest = max((relevance.updated(one) for one in versions), default="")
+    known = _known_as(chart, drug_references.unversioned(reference))
+    newest = max((versions.updated(one) for one in known), default="")
     # Versions that disagree and do not say which is newer all count: one of them is what will be given.
-    codes_of = [one.code for one in versions if not relevance.surely_older(relevance.updated(one), newest)]
+    codes_of = [one.code for one in known if not versions.surely_older(versions.updated(one), newest)]
     found = [concept for concept in codes_of if concept]
     if len(found) < 2:
         return found[0] if found else stated
@@ -140,8 +140,8 @@ def _known_as(chart: Chart, name: str) -> tuple[MedicationResource, ...]:
 
 def is_unknown(chart: Chart, use: MedicationRequest | MedicationAdministration) -> bool:
     """Is the drug named only by a Medication that is not there?"""
-    name, stated = relevance.reference_of(use.medicationReference), use.medicationCodeableConcept
-    if name is None or relevance.has_code(stated):
+    name, stated = coded.reference_of(use.medicationReference), use.medicationCodeableConcept
+    if name is None or coded.has_code(stated):
         return False
     if name.startswith(drug_references.CONTAINED):
         return stated is None

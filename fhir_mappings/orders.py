@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fhir_mappings import dates, findings, imaging, radiotherapy, relevance
+from fhir_mappings import coded, dates, findings, imaging, radiotherapy, relevance
 from fhir_mappings.chart import Chart
 from fhir_mappings.imaging import CODED
 from fhir_mappings.relevance import Kept
@@ -36,10 +36,10 @@ def _order(kept: Kept[ServiceRequest], *, draft: bool = False, selected: bool = 
     prohibited = bool(request.doNotPerform)
     return Order(
         source=kept.reference,
-        concepts=frozenset() if prohibited else relevance.concepts_of([request.code]),
+        concepts=frozenset() if prohibited else coded.concepts_of([request.code]),
         status="draft" if draft else request.status or "",
         when=dates.when(request.authoredOn),
-        label=relevance.label(request.code),
+        label=coded.label(request.code),
         draft=draft,
         selected=selected,
         levels=findings.levels(request.bodySite),
@@ -49,7 +49,7 @@ def _order(kept: Kept[ServiceRequest], *, draft: bool = False, selected: bool = 
 
 def _elsewhere(sites: list[CodeableConcept] | None) -> bool:
     """Is a site stated, and is every stated one known to lie outside the spine? An unknown code may mean a vertebra."""
-    return bool(sites) and all(OUTSIDE in relevance.concepts_of([site]) for site in sites or ())
+    return bool(sites) and all(OUTSIDE in coded.concepts_of([site]) for site in sites or ())
 
 
 def procedures(chart: Chart) -> tuple[Procedure, ...]:
@@ -66,7 +66,7 @@ def procedures(chart: Chart) -> tuple[Procedure, ...]:
                     kept.concepts,
                     done.status or "",
                     dates.when(relevance.performed(done)),
-                    relevance.label(done.code),
+                    coded.label(done.code),
                     levels,
                     doses,
                     not levels and _elsewhere(done.bodySite),

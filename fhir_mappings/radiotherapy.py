@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from fhir_mappings import extensions, findings, units
 from fhir_mappings.chart import Chart
 from fhir_mappings.extensions import MCODE, Extension
-from fhir_mappings.relevance import resolved
 from fhir_mappings.resources import BodyStructure, CodeableConcept, Procedure
+from fhir_mappings.versions import resolved
 from hooks.facts import Irradiated
 
 DOSE = f"{MCODE}radiotherapy-dose-delivered-to-volume"

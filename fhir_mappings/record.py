@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fhir_mappings import relevance
-from fhir_mappings.relevance import Kept, R, updated, version
+from fhir_mappings.relevance import Kept, R
 from fhir_mappings.resources import BodyStructure, Medication, Meta, Patient
+from fhir_mappings.versions import surely_older, updated, version, written
 
 FOUND, EMPTY, PARTIAL, UNAVAILABLE = "found", "empty", "partial", "unavailable"
 NEEDED = ("patient", "conditions")
@@ -149,7 +149,7 @@ def in_order(refused: Iterable[Refused]) -> tuple[Refused, ...]:
 
 def later(one: Meta | None, other: Meta | None) -> Meta | None:
     """Of two times of writing the later one, whichever comes first."""
-    return max(one, other, key=lambda meta: (relevance.written(meta), repr(meta)))
+    return max(one, other, key=lambda meta: (written(meta), repr(meta)))
 
 
 def standing(
@@ -162,8 +162,7 @@ def standing(
     return {
         name: one
         for name, one in kept.items()
-        if place + name not in overruled
-        or not relevance.surely_older(updated(one.resource), relevance.written(overruled[place + name]))
+        if place + name not in overruled or not surely_older(updated(one.resource), written(overruled[place + name]))
     }
 
 

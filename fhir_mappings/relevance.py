@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from fhir_mappings import codes, dates, extensions
+from fhir_mappings import coded, dates, extensions
 from fhir_mappings.answers import NOT_JSON
 from fhir_mappings.extensions import MCODE
 from fhir_mappings.ours import Ours as Ours
 from fhir_mappings.resources import (
-    BodyStructure,
-    CodeableConcept,
     Condition,
     ImagingStudy,
     Medication,
     MedicationAdministration,
     MedicationRequest,
-    Meta,
     Observation,
-    Patient,
     Procedure,
-    Reference,
     ServiceRequest,
 )
 
@@ -34,7 +29,7 @@ Judged = (
 
 # Which statuses make a resource evidence. All others are left out: preliminary results, cancelled or stopped orders,
 # things not done, entries made in error. (FHIR R4 value sets of each status element.)
-EVIDENCE_STATUS = {
+EVIDENCE_STATUS: Mapping[type, frozenset[str]] = {
     Observation: frozenset({"final", "amended", "corrected"}),
     ImagingStudy: frozenset({"available"}),
     MedicationRequest: frozenset({"active", "completed", "on-hold", "draft"}),
@@ -43,11 +38,10 @@ EVIDENCE_STATUS = {
     Procedure: frozenset({"completed", "in-progress"}),
 }
 MODALITY, TECHNIQUE = f"{MCODE}radiotherapy-modality", f"{MCODE}radiotherapy-technique"
-COUNTING = 12  # digits of a version number; what is longer is a checksum or a time
 WITHDRAWN = frozenset({"entered-in-error", "revoked", "cancelled", "stopped"})  # an order that the session takes back
 NOT_AN_ORDER = frozenset({"proposal", "option"})  # request intents that nobody has authorised
 DROPPED_VERIFICATION = frozenset({"refuted", "entered-in-error"})
-NO_CONCEPTS: frozenset[str] = frozenset()
+WITHDRAWN_DRAFT = "withdrawn or do not perform"
 
 
 R = TypeVar("R", bound=Judged)
@@ -63,49 +57,15 @@ class Kept(Generic[R]):
     dated: str
 
 
-def version(of: Kept[Any] | Patient | Medication | BodyStructure) -> tuple[str, bytes]:
-    """Orders two versions of the same resource; the content decides where no update time does."""
-    resource = of.resource if isinstance(of, Kept) else of
-    return updated(resource), msgspec.json.encode(resource)
-
-
-def updated(resource: Any) -> str:
-    """When a resource was last written, by a string that sorts; empty where the server does not say.
-
-    A version number that counts tells apart what was written at one time.
-    """
-    return written(resource.meta)
-
-
-def written(meta: Meta | None) -> str:
-    """The same of a resource's meta."""
-    if not meta:
-        return ""
-    number = meta.versionId or ""
-    counts = number.isascii() and number.isdigit() and len(number) <= COUNTING
-    return dates.order(meta.lastUpdated) + (f" v{number:0>{COUNTING}}" if counts else "")
-
-
-def surely_older(one: str, other: str) -> bool:
-    """Is a version, by `updated`, older than another? Not where one has a date or a number that the other lacks."""
-    (day, _, number), (other_day, _, other_number) = one.partition(" v"), other.partition(" v")
-    if day != other_day:
-        return "" < day < other_day
-    return bool(number) and number < other_number
-
-
-def resolved(names: Mapping[str, str], reference: str) -> str:
-    """A reference as the chart calls its target: "Type/id", whether it was relative, absolute, versioned or a urn."""
-    plain = reference.partition("/_history/")[0]
-    return names.get(plain) or "/".join(plain.split("/")[-2:])
-
-
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """A resource that does not count; `problem` when the reader should know of it."""
 
     reason: str
     problem: bool = False
+
+
+OUTSIDE = LeftOut("codes outside our value sets")
 
 
 def judge(resource: Judged, reference: str, ours: Ours, *, draft: bool) -> Kept[Any] | LeftOut:
@@ -115,13 +75,14 @@ def judge(resource: Judged, reference: str, ours: Ours, *, draft: bool) -> Kept[
         return LeftOut("no subject", problem=True)
     if subject is not None and subject not in ours:
         return LeftOut("another patient or an unknown subject", problem=True)
-    reason = _status_excludes(resource, draft)
+    of = BY_TYPE[type(resource)]
+    reason = of.excluded(resource, draft)
     if reason:
         return LeftOut(reason)
-    concepts = _concepts(resource)
-    if not concepts and not _medicine_elsewhere(resource) and not (draft and _uncoded_medicine(resource)):
-        return _diagnosis_as_value(resource) or LeftOut("codes outside our value sets")
-    return Kept(reference, resource, concepts, dates.order(_date(resource)))
+    concepts = of.concepts(resource)
+    if not concepts and not (of.is_drug and _named_elsewhere(resource, draft)):
+        return _diagnosis_as_value(resource) or OUTSIDE
+    return Kept(reference, resource, concepts, dates.order(of.date(resource)))
 
 
 GRAVE = frozenset(
@@ -143,29 +104,47 @@ def _diagnosis_as_value(resource: Judged) -> LeftOut | None:
     What was observed decides whether this is a finding of today, a history, a relative's or a denied one (no profile of
     mCODE says "current diagnosis" this way). So it never counts as a diagnosis; the reader is told that it is there.
     """
-    if isinstance(resource, Observation) and concepts_of([resource.valueCodeableConcept]) & GRAVE:
+    if isinstance(resource, Observation) and coded.concepts_of([resource.valueCodeableConcept]) & GRAVE:
         return LeftOut("a diagnosis as the value of an observation, not understood", problem=True)
     return None
 
 
-def _status_excludes(resource: Judged, draft: bool) -> str | None:
-    if isinstance(resource, Condition):
-        verification = first_code(resource.verificationStatus)
-        return f"verification status {verification}" if verification in DROPPED_VERIFICATION else None
+def _condition_excluded(condition: Condition, _draft: bool) -> str | None:
+    verification = coded.first_code(condition.verificationStatus)
+    return f"verification status {verification}" if verification in DROPPED_VERIFICATION else None
+
+
+def _result_excluded(resource: Observation | ImagingStudy, draft: bool) -> str | None:
+    return _withdrawn(resource) if draft else _unfit(resource)
+
+
+def _done_excluded(resource: Procedure | MedicationAdministration, draft: bool) -> str | None:
+    return _withdrawn(resource) if draft else _unfit(resource)
+
+
+def _order_excluded(order: ServiceRequest | MedicationRequest, draft: bool) -> str | None:
     if draft:
-        withdrawn = resource.status in WITHDRAWN or getattr(resource, "doNotPerform", None)
-        return "withdrawn or do not perform" if withdrawn else None
-    status = resource.status if resource.status in _KNOWN_STATUS else "missing or unknown"
-    if status not in EVIDENCE_STATUS[type(resource)]:
-        return f"status {status}"
-    if isinstance(resource, ServiceRequest) and resource.doNotPerform:
+        return WITHDRAWN_DRAFT if order.doNotPerform else _withdrawn(order)
+    unfit = _unfit(order)
+    if unfit:
+        return unfit
+    if order.doNotPerform:
         # An active "do not perform MRI" is a recorded contraindication; any other prohibition is not evidence.
-        return None if resource.status == "active" and _mri(concepts_of([resource.code])) else "do not perform"
-    if isinstance(resource, MedicationRequest) and resource.doNotPerform:
-        return "do not perform"
-    if isinstance(resource, MedicationRequest | ServiceRequest) and resource.intent in NOT_AN_ORDER:
-        return f"intent {resource.intent}"
-    return None
+        counts = (
+            isinstance(order, ServiceRequest) and order.status == "active" and _mri(coded.concepts_of([order.code]))
+        )
+        return None if counts else "do not perform"
+    return f"intent {order.intent}" if order.intent in NOT_AN_ORDER else None
+
+
+def _withdrawn(draft: Any) -> str | None:
+    return WITHDRAWN_DRAFT if draft.status in WITHDRAWN else None
+
+
+def _unfit(resource: Any) -> str | None:
+    if resource.status in EVIDENCE_STATUS[type(resource)]:
+        return None
+    return f"status {resource.status if resource.status in _KNOWN_STATUS else 'missing or unknown'}"
 
 
 _KNOWN_STATUS = frozenset().union(*EVIDENCE_STATUS.values()) | {
@@ -186,89 +165,68 @@ def _mri(concepts: frozenset[str]) -> bool:
     return any(concept.startswith("mri_") for concept in concepts)
 
 
-def concepts_of(coded: Iterable[CodeableConcept | None]) -> frozenset[str]:
-    """The value sets that any coding of any of the concepts belongs to."""
-    found = NO_CONCEPTS
-    for one in coded:
-        for coding in (one.coding or ()) if one else ():
-            found |= codes.concepts(coding.system, coding.code)
-    return found
+def _drug_concepts(resource: MedicationRequest | MedicationAdministration) -> frozenset[str]:
+    return coded.concepts_of([resource.medicationCodeableConcept])
 
 
-def _concepts(resource: Judged) -> frozenset[str]:
-    if isinstance(resource, MedicationRequest | MedicationAdministration):
-        return concepts_of([resource.medicationCodeableConcept])
-    if isinstance(resource, ImagingStudy):
-        return concepts_of(resource.procedureCode or ()) | {"imaging_study"}
-    found = concepts_of([resource.code])
-    if isinstance(resource, Observation):
-        return found or _assessment(resource) or concepts_of(part.code for part in resource.component or ())
-    if isinstance(resource, ServiceRequest):
-        return found | concepts_of(resource.reasonCode or ())
-    return found | techniques(resource) if isinstance(resource, Procedure) else found
+def _study_concepts(study: ImagingStudy) -> frozenset[str]:
+    return coded.concepts_of(study.procedureCode or ()) | {"imaging_study"}
+
+
+def _result_concepts(observation: Observation) -> frozenset[str]:
+    found = coded.concepts_of([observation.code]) or _assessment(observation)
+    return found or (coded.concepts_of(part.code for part in observation.component) if observation.component else found)
+
+
+def _order_concepts(order: ServiceRequest) -> frozenset[str]:
+    return coded.concepts_of([order.code]) | (
+        coded.concepts_of(order.reasonCode) if order.reasonCode else coded.NO_CONCEPTS
+    )
+
+
+def _problem_concepts(condition: Condition) -> frozenset[str]:
+    return coded.concepts_of([condition.code])
+
+
+def _procedure_concepts(procedure: Procedure) -> frozenset[str]:
+    return coded.concepts_of([procedure.code]) | techniques(procedure)
 
 
 def techniques(procedure: Procedure) -> frozenset[str]:
     """What kind of radiotherapy a course was, where mCODE says it: in an extension beside the general code."""
     both = extensions.named(procedure.extension, f"{MCODE}radiotherapy-modality-and-technique")
     parts = (MODALITY, TECHNIQUE)
-    return concepts_of(part.valueCodeableConcept for one in both for part in extensions.named(one.extension, *parts))
+    return coded.concepts_of(
+        part.valueCodeableConcept for one in both for part in extensions.named(one.extension, *parts)
+    )
 
 
 def _assessment(observation: Observation) -> frozenset[str]:
-    code = first_assessment(observation.code)
-    return frozenset({f"assessment_{code}"}) if code else NO_CONCEPTS
+    code = coded.first_assessment(observation.code)
+    return frozenset({f"assessment_{code}"}) if code else coded.NO_CONCEPTS
 
 
-def _medicine_elsewhere(resource: Judged) -> bool:
-    """The drug stands in another resource, contained or referenced, and is looked up once all are read."""
-    if isinstance(resource, MedicationRequest | MedicationAdministration):
-        return resource.medicationReference is not None
-    return False
+def _named_elsewhere(use: Any, draft: bool) -> bool:
+    """Does the drug stand in another resource, or has a draft no code of a drug? The latter is named: it may be any."""
+    uncoded = isinstance(use, MedicationRequest) and not coded.has_code(use.medicationCodeableConcept)
+    return use.medicationReference is not None or (draft and uncoded)
 
 
-def _uncoded_medicine(resource: Judged) -> bool:
-    """An order for a drug of which no code is known: to be named, since it may be any."""
-    return isinstance(resource, MedicationRequest) and not has_code(resource.medicationCodeableConcept)
+def _recorded(condition: Condition) -> str | None:
+    return onset(condition) or condition.recordedDate
 
 
-def has_code(concept: CodeableConcept | None) -> bool:
-    """Is there any code at all, ours or not?"""
-    return any(coding.code for coding in (concept.coding or ()) if coding) if concept else False
+def _given(administration: MedicationAdministration) -> str | None:
+    period = administration.effectivePeriod
+    return administration.effectiveDateTime or (period.start if period else None)
 
 
-def first_code(concept: CodeableConcept | None) -> str | None:
-    """The code of the first coding that has one: enough for elements bound to a required value set."""
-    return next((coding.code for coding in (concept.coding or ()) if coding.code), None) if concept else None
+def _started(study: ImagingStudy) -> str | None:
+    return study.started
 
 
-def first_assessment(concept: CodeableConcept | None) -> str | None:
-    """The code in our own assessment system."""
-    codings = (concept.coding or ()) if concept else ()
-    return next((coding.code for coding in codings if coding.system == codes.ASSESSMENT and coding.code), None)
-
-
-def label(concept: CodeableConcept | None) -> str:
-    """How the record words it: the text, else a display, else our own label of the code."""
-    if concept is None:
-        return ""
-    displays = (coding.display or codes.label(coding.system, coding.code) for coding in concept.coding or ())
-    return concept.text or next((display for display in displays if display), "") or ""
-
-
-def _date(resource: Judged) -> str | None:
-    """The date that matters clinically, as written: onset, effective, started, authored, performed."""
-    if isinstance(resource, Condition):
-        return onset(resource) or resource.recordedDate
-    if isinstance(resource, Observation):
-        return effective(resource)
-    if isinstance(resource, ImagingStudy):
-        return resource.started
-    if isinstance(resource, MedicationAdministration):
-        return resource.effectiveDateTime or (resource.effectivePeriod.start if resource.effectivePeriod else None)
-    if isinstance(resource, Procedure):
-        return performed(resource)
-    return resource.authoredOn
+def _authored(order: ServiceRequest | MedicationRequest) -> str | None:
+    return order.authoredOn
 
 
 def onset(condition: Condition) -> str | None:
@@ -327,5 +285,22 @@ def medicine_names(reference: str, full_url: str | None, medicine: Medication) -
         yield full_url, medicine
 
 
-def reference_of(reference: Reference | None) -> str | None:
-    return reference.reference if reference else None
+@dataclass(frozen=True, slots=True)
+class OfType:
+    """How resources of one type are judged: what excludes them, the concepts of their codes, their clinical date."""
+
+    excluded: Callable[[Any, bool], str | None]
+    concepts: Callable[[Any], frozenset[str]]
+    date: Callable[[Any], str | None]
+    is_drug: bool = False  # then the drug may stand in another resource, and is looked up once all are read
+
+
+BY_TYPE: Mapping[type, OfType] = {
+    Condition: OfType(_condition_excluded, _problem_concepts, _recorded),
+    Observation: OfType(_result_excluded, _result_concepts, effective),
+    ImagingStudy: OfType(_result_excluded, _study_concepts, _started),
+    MedicationRequest: OfType(_order_excluded, _drug_concepts, _authored, is_drug=True),
+    MedicationAdministration: OfType(_done_excluded, _drug_concepts, _given, is_drug=True),
+    ServiceRequest: OfType(_order_excluded, _order_concepts, _authored),
+    Procedure: OfType(_done_excluded, _procedure_concepts, performed),
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
-from fhir_mappings import codes, extensions, relevance, same_day, scored, units
+from fhir_mappings import coded, codes, extensions, relevance, same_day, scored, units, versions
 from fhir_mappings.chart import Chart
 from fhir_mappings.extensions import CORE
 from fhir_mappings.relevance import Kept
@@ -91,7 +91,7 @@ def _replaced(chart: Chart) -> frozenset[str]:
         for one in extensions.named(kept.resource.extension, REPLACES)
         if one.valueReference and one.valueReference.reference
     )
-    return frozenset(relevance.resolved(chart.names, reference) for reference in named)
+    return frozenset(versions.resolved(chart.names, reference) for reference in named)
 
 
 def _measure(kept: Kept[Observation], observation: Observation) -> Iterator[Measurement | NotRead]:
@@ -103,11 +103,11 @@ def _measure(kept: Kept[Observation], observation: Observation) -> Iterator[Meas
 
 def measured(observation: Observation) -> Iterator[tuple[str, Observation | Component]]:
     """The names of what an observation measures, each with the element that holds its value."""
-    names = _names(relevance.concepts_of([observation.code]))
+    names = _names(coded.concepts_of([observation.code]))
     if names:
         yield names[0], observation
     for component in observation.component or ():
-        for name in _names(relevance.concepts_of([component.code])):
+        for name in _names(coded.concepts_of([component.code])):
             yield name, component
 
 
@@ -144,7 +144,7 @@ def _only_a_heading(observation: Observation) -> bool:
 
 def _labelled(valued: Observation | Component) -> str:
     """The record's words; a bound that counts as its number is said with them."""
-    label, quantity = relevance.label(valued.code), valued.valueQuantity
+    label, quantity = coded.label(valued.code), valued.valueQuantity
     if quantity is None or not quantity.comparator:
         return label
     return f"reported as {quantity.comparator} {quantity.value:g} {quantity.unit or quantity.code or ''}".rstrip()
@@ -172,7 +172,7 @@ def _value(
 
 def _limits(name: str, ranges: list[ReferenceRange] | None) -> tuple[Decimal | None, Decimal | None]:
     """Low and high of the normal range: the one called "normal", or the only one without a type."""
-    usual = [r for r in ranges or () if r.type is None or relevance.first_code(r.type) == "normal"]
+    usual = [r for r in ranges or () if r.type is None or coded.first_code(r.type) == "normal"]
     if len(usual) != 1:
         return None, None
     return _limit(name, usual[0].low), _limit(name, usual[0].high)

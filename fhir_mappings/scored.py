@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
 
-from fhir_mappings import codes, dates, findings, relevance, same_day, units
+from fhir_mappings import coded, codes, dates, findings, relevance, same_day, units
 from fhir_mappings.chart import Refused
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import Component, Observation
@@ -85,11 +85,11 @@ def read(kept: Kept[Observation], observation: Observation) -> Iterator[Assessme
         yield from _pregnancy(kept)
         return
     if "disease_status_code" in kept.concepts:
-        trend = [TRENDS[c] for c in relevance.concepts_of([observation.valueCodeableConcept]) if c in TRENDS]
+        trend = [TRENDS[c] for c in coded.concepts_of([observation.valueCodeableConcept]) if c in TRENDS]
         if trend:
             yield Assessment(kept.reference, "disease_status", trend[0], taken(observation))
         return
-    name = relevance.first_assessment(observation.code)
+    name = coded.first_assessment(observation.code)
     if name == LIFE_EXPECTANCY:
         yield from _life_expectancy(kept, observation)
     elif name is not None:
@@ -108,7 +108,7 @@ def _scored(kept: Kept[Observation], observation: Observation, name: str) -> Ite
         yield NotRead(kept.reference, name, "no value that the score can have", taken(observation))
     if value is None and not items:
         return
-    when, label = taken(observation), relevance.label(observation.code)
+    when, label = taken(observation), coded.label(observation.code)
     yield Assessment(kept.reference, name, value, when, _level(observation), items, label)
     if when is None:
         yield NotRead(kept.reference, name, UNDATED)
@@ -119,7 +119,7 @@ def _life_expectancy(kept: Kept[Observation], observation: Observation) -> Itera
     if isinstance(months, Problem):
         yield NotRead(kept.reference, name, months.reason, taken(observation))
     else:
-        yield Measurement(kept.reference, name, months, taken(observation), label=relevance.label(observation.code))
+        yield Measurement(kept.reference, name, months, taken(observation), label=coded.label(observation.code))
 
 
 def _screening(kept: Kept[Observation]) -> Iterator[Assessment | NotRead]:
@@ -131,7 +131,7 @@ def _screening(kept: Kept[Observation]) -> Iterator[Assessment | NotRead]:
         score = int(value) if isfinite(value) else -1
     if score is not None and 0 <= score <= HIGHEST_SCREEN:
         yield Assessment(
-            kept.reference, PSYCHOSOCIAL, str(score), taken(observation), label=relevance.label(observation.code)
+            kept.reference, PSYCHOSOCIAL, str(score), taken(observation), label=coded.label(observation.code)
         )
     elif score is not None:
         yield NotRead(kept.reference, PSYCHOSOCIAL, "outside its scale", taken(observation))
@@ -142,10 +142,10 @@ def _screening(kept: Kept[Observation]) -> Iterator[Assessment | NotRead]:
 def _pregnancy(kept: Kept[Observation]) -> Iterator[Assessment]:
     """A coded answer that is one of ours; "unknown", free text and contradictory codes are no answer."""
     observation = kept.resource
-    concepts = relevance.concepts_of([observation.valueCodeableConcept])
+    concepts = coded.concepts_of([observation.valueCodeableConcept])
     answers = {PREGNANCY_ANSWERS[concept] for concept in concepts if concept in PREGNANCY_ANSWERS}
     if len(answers) == 1:
-        label = relevance.label(observation.code)
+        label = coded.label(observation.code)
         yield Assessment(kept.reference, "pregnancy", answers.pop(), taken(observation), label=label)
 
 
@@ -163,7 +163,7 @@ def _graded(name: str, observation: Observation) -> str | None:
 
 def _parts(components: Iterable[Component]) -> Iterator[tuple[str, Component]]:
     for component in components:
-        code = relevance.first_assessment(component.code)
+        code = coded.first_assessment(component.code)
         if code and code.startswith("sins-"):
             yield code.removeprefix("sins-"), component
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fhir_mappings import dates, relevance
+from fhir_mappings import coded, dates, relevance
 from fhir_mappings.chart import Chart
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import Observation
@@ -31,12 +31,12 @@ def _of(kept: Kept[Observation]) -> Iterator[Finding]:
     if HISTORY in kept.concepts:
         yield from _history(kept)
     elif kept.concepts & set(CODES):
-        values = relevance.concepts_of([kept.resource.valueCodeableConcept])
+        values = coded.concepts_of([kept.resource.valueCodeableConcept])
         if values & {METASTASIS, STAGE_FOUR}:
             yield Finding(
                 kept.reference,
                 frozenset({BY_STAGE}),
-                relevance.label(kept.resource.valueCodeableConcept),
+                coded.label(kept.resource.valueCodeableConcept),
                 recorded=dates.when(relevance.effective(kept.resource)),
                 certain=METASTASIS in values,
             )
@@ -49,7 +49,7 @@ def _history(kept: Kept[Observation]) -> Iterator[Finding]:
         yield Finding(
             kept.reference,
             kept.concepts,
-            relevance.label(observation.code),
+            coded.label(observation.code),
             recorded=dates.when(relevance.effective(observation)),
             status="past",
         )

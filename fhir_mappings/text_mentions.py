@@ -14,7 +14,7 @@ from datetime import date
 from msgspec import Raw
 from msgspec.json import Decoder
 
-from fhir_mappings import answers, chart, dates, relevance
+from fhir_mappings import answers, chart, coded, dates, relevance
 from fhir_mappings.answers import NOT_JSON, Answer, Given, Unavailable
 from fhir_mappings.facts import CLOCK_SLACK
 from fhir_mappings.findings import PAST
@@ -125,7 +125,7 @@ def _problems(
 
 
 def _past(condition: Condition) -> bool:
-    status = relevance.first_code(condition.clinicalStatus)
+    status = coded.first_code(condition.clinicalStatus)
     return status in PAST or (status is None and condition.abatementDateTime is not None)
 
 
@@ -141,7 +141,7 @@ def _reports(given: Mapping[str, Given], patient_id: str, fhir_server: str | Non
             report = _report(raw)
         except NOT_JSON:
             continue
-        subject = relevance.reference_of(report.subject)
+        subject = coded.reference_of(report.subject)
         if report.status not in FINAL or subject is None or subject not in ours:
             continue
         name = f"DiagnosticReport/{report.id}" if report.id and chart.FHIR_ID.fullmatch(report.id) else full_url

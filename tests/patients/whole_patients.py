@@ -106,13 +106,12 @@ def _request(
         "gender": sex,
         "birthDate": f"{TODAY.year - age}-01-01",
     }
-    request = {
+    return {
         **call,
         "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea",
         "prefetch": prefetch,
         "context": {"userId": "Practitioner/1", "patientId": "p1", **call["context"]},
     }
-    return request
 
 
 def problem(name: str, system: str, code: str, onset: str | None = None, **more: Any) -> dict[str, Any]:

@@ -1,0 +1,47 @@
+"""What a CodeableConcept says: its clinical ideas, whether it has a code, how the record words it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fhir_mappings import codes
+from fhir_mappings.resources import CodeableConcept, Reference
+
+NO_CONCEPTS: frozenset[str] = frozenset()
+
+
+def concepts_of(coded: Iterable[CodeableConcept | None]) -> frozenset[str]:
+    """The value sets that any coding of any of the concepts belongs to."""
+    found = NO_CONCEPTS
+    for one in coded:
+        for coding in (one.coding or ()) if one else ():
+            found |= codes.concepts(coding.system, coding.code)
+    return found
+
+
+def has_code(concept: CodeableConcept | None) -> bool:
+    """Is there any code at all, ours or not?"""
+    return any(coding.code for coding in (concept.coding or ()) if coding) if concept else False
+
+
+def first_code(concept: CodeableConcept | None) -> str | None:
+    """The code of the first coding that has one: enough for elements bound to a required value set."""
+    return next((coding.code for coding in (concept.coding or ()) if coding.code), None) if concept else None
+
+
+def first_assessment(concept: CodeableConcept | None) -> str | None:
+    """The code in our own assessment system."""
+    codings = (concept.coding or ()) if concept else ()
+    return next((coding.code for coding in codings if coding.system == codes.ASSESSMENT and coding.code), None)
+
+
+def label(concept: CodeableConcept | None) -> str:
+    """How the record words it: the text, else a display, else our own label of the code."""
+    if concept is None:
+        return ""
+    displays = (coding.display or codes.label(coding.system, coding.code) for coding in concept.coding or ())
+    return concept.text or next((display for display in displays if display), "") or ""
+
+
+def reference_of(reference: Reference | None) -> str | None:
+    return reference.reference if reference else None
