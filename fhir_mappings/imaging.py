@@ -69,12 +69,12 @@ def _study(kept: Kept[ImagingStudy]) -> Iterator[Imaging]:
     when, label = dates.when(study.started), _label(study)
     series = study.series or ()
     sites = _sites(one.bodySite for one in series if one.bodySite)
-    coded: dict[str, set[str]] = {}
+    regions: dict[str, set[str]] = {}
     for concept in kept.concepts & CODED.keys():
-        coded.setdefault(CODED[concept][0], set()).update(CODED[concept][1])
+        regions.setdefault(CODED[concept][0], set()).update(CODED[concept][1])
     named = (_modality(one) for one in (*(study.modality or ()), *(s.modality for s in series if s.modality)))
-    for modality in sorted({modality for modality in named if modality} | coded.keys()):
-        yield Imaging(kept.reference, modality, frozenset(coded.get(modality, set()) | sites), when, label)
+    for modality in sorted({modality for modality in named if modality} | regions.keys()):
+        yield Imaging(kept.reference, modality, frozenset(regions.get(modality, set()) | sites), when, label)
 
 
 def _label(study: ImagingStudy) -> str:
@@ -128,14 +128,20 @@ def _once(chart: Chart, found: Iterable[Imaging]) -> list[Imaging]:
     """
     links = dict(_links(chart))
     kept: list[tuple[Imaging, frozenset[str]]] = []  # each with all that its records come from
+    places: dict[tuple[str, object], list[int]] = {}  # where its twin may stand: by modality, with day or origin
     for one in sorted(found, key=lambda i: (RANK.index(i.source.partition("/")[0]), i.source, i.modality)):
-        twin = next((place for place, (other, named) in enumerate(kept) if _same(one, other, named)), None)
         origins = links.get(one.source, frozenset())
+        near = {*places.get((one.modality, one.when), ()), *places.get((one.modality, one.source), ())}
+        twin = next((place for place in sorted(near) if _same(one, *kept[place])), None)
         if twin is None:
+            twin = len(kept)
             kept.append((one, origins))
+            places.setdefault((one.modality, one.when), []).append(twin)
         else:
             other, named = kept[twin]
             kept[twin] = replace(other, regions=other.regions | one.regions), named | origins
+        for origin in origins:
+            places.setdefault((one.modality, origin), []).append(twin)
     return [one for one, _ in kept]
 
 

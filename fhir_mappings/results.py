@@ -96,14 +96,20 @@ def _replaced(chart: Chart) -> frozenset[str]:
 
 def _measure(kept: Kept[Observation], observation: Observation) -> Iterator[Measurement | NotRead]:
     """The value itself, and those components of a panel that are measurements of their own."""
-    for name, valued in measured(observation):
+    own = None if observation.component else kept.concepts  # without components they are those of its code
+    for name, valued in measured(observation, own):
         interpretation = observation.interpretation if valued is observation else None
         yield from _one(kept, observation, name, valued, interpretation)
 
 
-def measured(observation: Observation) -> Iterator[tuple[str, Observation | Component]]:
-    """The names of what an observation measures, each with the element that holds its value."""
-    names = _names(coded.concepts_of([observation.code]))
+def measured(
+    observation: Observation, concepts: frozenset[str] | None = None
+) -> Iterator[tuple[str, Observation | Component]]:
+    """The names of what an observation measures, each with the element that holds its value.
+
+    `concepts` of its code, where they are known already.
+    """
+    names = _names(coded.concepts_of([observation.code]) if concepts is None else concepts)
     if names:
         yield names[0], observation
     for component in observation.component or ():
@@ -112,7 +118,7 @@ def measured(observation: Observation) -> Iterator[tuple[str, Observation | Comp
 
 
 def _names(concepts: frozenset[str]) -> list[str]:
-    return [name for concept, name in MEASUREMENTS.items() if concept in concepts]
+    return [name for concept, name in MEASUREMENTS.items() if concept in concepts] if concepts else []
 
 
 def _one(
