@@ -60,7 +60,7 @@ def check(text: bytes, bounds: Bounds, known: Collection[str] = ()) -> bool:
 
 
 def holds(found: bytes) -> int:
-    """At most so many values; a comma in a string looks like one more."""
+    """At most so many values: a comma in a string looks like one more, and so does an empty list."""
     return found.count(b",") + found.count(b"{")
 
 
