@@ -53,10 +53,10 @@ def check(text: bytes, bounds: Bounds, known: Collection[str] = ()) -> bool:
     rough = text.translate(ONE_KIND, NO_STRUCTURE)
     if holds(rough) > bounds.values and holds(structure(text)) > bounds.values:
         raise TooMuch("", f"The body holds more than {bounds.values} values.")
-    if deeper_than(bounds.depth, rough) and deeper_than(bounds.depth, structure(text)):
+    if _peeled(bounds.depth, rough) and deeper_than(bounds.depth, structure(text)):
         where = too_deep(text, bounds.depth, known)
         raise HookRequestError(where, f"{where or 'The body'} is nested more than {bounds.depth} levels deep.")
-    return rough.count(b"{") > bounds.entries and rough.count(b"},{") >= bounds.entries
+    return rough.count(b"},{") >= bounds.entries and text.count(b'"resource"') >= bounds.entries
 
 
 def holds(found: bytes) -> int:
@@ -65,13 +65,19 @@ def holds(found: bytes) -> int:
 
 
 def deeper_than(levels: int, found: bytes) -> bool:
-    """Takes the innermost brackets away, again and again, and looks whether anything is left."""
+    """Is there a bracket in more than so many others? One that is never closed is the decoder's to refuse."""
+    return b"{}" in _peeled(levels, found)
+
+
+def _peeled(levels: int, found: bytes) -> bytes:
+    """What is left when the innermost brackets are taken away, again and again."""
     left = found.translate(None, b",")
     for _ in range(levels):
-        if not left:
-            return False
-        left = left.replace(b"{}", b"")
-    return bool(left)
+        fewer = left.replace(b"{}", b"")
+        if len(fewer) == len(left):
+            break
+        left = fewer
+    return left
 
 
 def structure(text: bytes) -> bytes:

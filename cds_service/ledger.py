@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,6 +23,7 @@ from hooks.knowledge import Knowledge
 from hooks.outcomes import CannotTell, Decision, Failed, Outcome, Recommend
 
 SHOWN, ASKED, CUT, FAILED, SILENCED, SHADOW = "shown", "asked", "cut", "failed", "silenced", "shadow"
+CLOSING = "closing"  # of a closing card on which no rule stands: a row without a rule, so that feedback finds the card
 # What became of a rule that had something to say. "asked" stands on the closing card, "cut" is only named there.
 FATES: Mapping[str, str] = {
     SHOWN: "shown on a card",
@@ -68,9 +69,15 @@ def entry(
         knowledge=versions,
         document=msgspec.json.encode(_document(answered)).decode(),
     )
-    return Entry(
-        call, tuple(_speech(one, answered, *fates[one.rule]) for one in answered.decisions if one.rule in fates)
-    )
+    spoken = [_speech(one, answered, *fates[one.rule]) for one in answered.decisions if one.rule in fates]
+    return Entry(call, (*spoken, *_without_rules(answered)))
+
+
+def _without_rules(answered: Answered) -> Iterator[Speech]:
+    """The closing card, where it only names data that did not arrive or text to code."""
+    for card in answered.cards:
+        if not card.get("extension", {}).get(RULES_EXTENSION):  # type: ignore[attr-defined] # a card is JSON
+            yield Speech("", "", "", CLOSING, str(card["uuid"]), "")
 
 
 def _fates(answered: Answered) -> dict[str, tuple[str, str]]:

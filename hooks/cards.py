@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -76,10 +77,10 @@ def build(decisions: Iterable[Decision], facts: Facts, to_fhir: ToFhir, client: 
     suggested = iter(offers.once([one.outcome.suggestions for group in groups for one in group]))
     cards = [_card(group, [next(suggested) for _ in group], facts, to_fhir, client) for group in shown]
     cards += [closing] if closing else []
-    for number, card in enumerate(cards):
+    for card in cards:
         if client.plain_detail:
             _make_plain(card, client)
-        _identify(card, seed, number)
+        _identify(card, seed)
     return cards
 
 
@@ -254,10 +255,14 @@ def _make_plain(card: Card, client: Client) -> None:
         card["extension"] = {**card.get("extension", {}), client.content_type_key: "text/plain"}
 
 
-def _identify(card: Card, seed: bytes, number: int) -> None:
-    """UUIDs that depend on the request alone, so that a repeated call gives the same bytes."""
-    space = uuid.uuid5(uuid.NAMESPACE_OID, f"spine-cds:{seed.hex()}")
-    card["uuid"] = str(uuid.uuid5(space, f"card {number}"))
+def _identify(card: Card, seed: bytes) -> None:
+    """UUIDs that depend on the request and on what the card says: a repeated call gives the same bytes.
+
+    Not on its place: when the card before it is silenced, feedback on that one must not be taken for this one's.
+    """
+    said = hashlib.sha256(repr(card).encode()).hexdigest()
+    space = uuid.uuid5(uuid.NAMESPACE_OID, f"spine-cds:{seed.hex()}:{said}")
+    card["uuid"] = str(uuid.uuid5(space, "card"))
     suggestions: list[Card] = card.get("suggestions", [])
     for index, suggestion in enumerate(suggestions):
-        suggestion["uuid"] = str(uuid.uuid5(space, f"card {number} suggestion {index}"))
+        suggestion["uuid"] = str(uuid.uuid5(space, f"suggestion {index}"))

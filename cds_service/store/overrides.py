@@ -12,7 +12,6 @@ from cds_service.store.database import Store
 from cds_service.store.schema import override
 from hooks.refire import State
 
-
 # Built once: it is asked on the way to every card.
 _RESTING = select(override).where(
     override.c.tenant == bindparam("tenant"),

@@ -35,7 +35,8 @@ call = Table(
     Index("call_by_time", "tenant", "answered_at"),
 )
 
-# A rule that had something to say in a call, and what became of it: see ledger.FATES.
+# A rule that had something to say in a call, and what became of it: see ledger.FATES. A closing card on which no rule
+# stands has a row with an empty rule.
 speech = Table(
     "speech",
     tables,

@@ -83,6 +83,9 @@ def test_an_overridden_card_stays_away_and_comes_back_with_a_changed_fact(server
     on_the_card = {entry["rule"] for entry in first["pain_team"]["extension"]["org.spine-cds.rules"]}
     assert on_the_card.isdisjoint(again)
     assert set(again) == set(first) - on_the_card
+    assert {rule: card["uuid"] for rule, card in again.items() if card["indicator"] != "info"} == {
+        rule: card["uuid"] for rule, card in first.items() if rule in again and card["indicator"] != "info"
+    }, "feedback on the silenced card must not be taken for that on the next one"
     assert set(server.audit_lines()[-1]["silenced"]) == on_the_card
     worse = pain(9, 0)
     assert "pain_team" in opened(server, "a", *record, worse)
@@ -224,3 +227,13 @@ def test_the_key_to_identities_is_for_its_owner_alone_and_the_patient_is_nowhere
     kept = b"".join(path.read_bytes() for path in folder.glob("store.db*"))
     assert b"patient-marker-4711" not in kept
     assert "patient-marker-4711" not in server.written()
+
+
+def test_feedback_on_a_closing_card_without_rules_finds_its_call(tmp_path: Path) -> None:
+    with serving(tmp_path) as running:
+        body = named(opening_request(SPINE, BREAST, PAIN), "k")
+        body["prefetch"]["procedures"]["link"] = [{"relation": "next", "url": "http://127.0.0.1:1/page"}]
+        closing = running.post(body, PV).json()["cards"][-1]
+        assert closing["source"]["topic"]["code"] == "notAssessed"
+        overridden(running, closing)
+        assert running.audit_lines()[-1]["feedback"]["unknown_card"] == 0
