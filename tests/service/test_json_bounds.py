@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -58,10 +59,8 @@ def test_nothing_within_bounds_is_refused_whatever_its_strings_hold(value: Any, 
 
 @given(st.binary(max_size=60) | st.text(alphabet='[]{}",\\', max_size=60).map(str.encode))
 def test_what_is_no_json_is_looked_at_without_harm(text: bytes) -> None:
-    try:
+    with suppress(HookRequestError, TooMuch):
         json_bounds.check(text, Bounds(depth=3, entries=1))
-    except ServiceError as error:
-        assert error.status in (400, 413)
 
 
 MANY = json_bounds.FEW_ESCAPES + 5
