@@ -28,7 +28,15 @@ from cds_service import (
 from cds_service.answer import answer
 from cds_service.browsers import allow_browsers
 from cds_service.config import Settings
-from cds_service.errors import FHIR_JSON, NotTrusted, Overloaded, ServiceError, StoreUnavailable, operation_outcome
+from cds_service.errors import (
+    FHIR_JSON,
+    NotReady,
+    NotTrusted,
+    Overloaded,
+    ServiceError,
+    StoreUnavailable,
+    operation_outcome,
+)
 from cds_service.front import RETRY_SECONDS, FrontDoor
 from cds_service.hook_request import parse
 from cds_service.pages.ledger import ledger_pages
@@ -108,7 +116,7 @@ def refused(error: ServiceError) -> Response:
     outcome = operation_outcome(error.code, error.diagnostics, error.expression)
     response = json_response(outcome, error.status, mimetype=FHIR_JSON)
     response.headers.update(error.headers)
-    if isinstance(error, Overloaded | StoreUnavailable):
+    if isinstance(error, NotReady | Overloaded | StoreUnavailable):
         response.headers["Retry-After"] = RETRY_SECONDS
     return response
 

@@ -17,6 +17,7 @@
     +-- WrongMediaType     415
     +-- TooManyGuesses     429  too many wrong passwords of readers; says when to come again
     +-- Overloaded         503  too much is under way, or it took too long; says when to come again
+    +-- NotReady           503  the store or the callers' keys are not there; for /health/ready alone
     +-- StoreUnavailable   503  what must be remembered, or looked up, could not be; says when to come again
 
 No message may hold a value from the request: bodies carry patient data, and whoever reads an error may be a log.
@@ -191,6 +192,15 @@ class Overloaded(ServiceError):
 
     def __init__(self, diagnostics: str = "Too many calls are under way. Try again in a second.") -> None:
         super().__init__(diagnostics)
+
+
+class NotReady(ServiceError):
+    """What keeps this process from answering callers; takes one line for each reason, naming the setting."""
+
+    status, code = 503, "transient"
+
+    def __init__(self, reasons: Iterable[str]) -> None:
+        super().__init__("; ".join(reasons))
 
 
 class StoreUnavailable(ServiceError):

@@ -18,6 +18,7 @@ from werkzeug.datastructures import ResponseCacheControl
 from werkzeug.http import parse_cache_control_header
 
 from cds_service.fhir_lines import EndableAdapter, Line, use_line
+from cds_service.fhir_request import without_location
 from cds_service.issuer_keys import KeySet, NotAKeySet, PublicKey, read_key_set
 
 MAX_BYTES = 262_144  # of a key set; a hundred keys with certificates
@@ -184,6 +185,7 @@ def _answer(url: str, pace: Pace) -> tuple[bytes, float]:
     """Follows no redirect and no proxy of the machine, and keeps no cookie."""
     with requests.Session() as session:
         session.trust_env = False
+        session.hooks["response"] = [without_location]
         session.mount("https://", EndableAdapter())
         session.mount("http://", EndableAdapter())
         with session.get(url, timeout=pace.fetch, allow_redirects=False, stream=True) as response:

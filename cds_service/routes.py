@@ -15,13 +15,13 @@ from cds_service import __version__, body, feedback, fhir_client, services
 from cds_service.answer import answer
 from cds_service.audit import AuditLine
 from cds_service.config import Settings
-from cds_service.errors import FHIR_JSON, NeededDataMissing, StoreUnavailable, UnknownService, operation_outcome
+from cds_service.errors import FHIR_JSON, NeededDataMissing, NotReady, UnknownService, operation_outcome
 from cds_service.fhir_client import Connections, FhirAccess
 from cds_service.front import ARRIVED, FEEDBACK_BODY, claim
 from cds_service.hook_request import parse
 from cds_service.json_bounds import Bounds
 from cds_service.memory import Memory, milliseconds_now
-from cds_service.security import Trust
+from cds_service.security import Trust, keys_ready
 from cds_service.services import CdsService
 from cds_service.store import reports
 from cds_service.store.reports import Scope
@@ -164,10 +164,17 @@ def live() -> Response:
 
 @status_urls.get("/health/ready")
 def ready() -> Response:
-    """Knowledge and keys were read before the first call could arrive; the store is asked each time."""
-    if not here().memory.store.answers():
-        raise StoreUnavailable
-    return json_response({"status": "ready", "rules": len(here().rules)})
+    """Knowledge was read before the first call could arrive; store and callers' keys are looked at each time.
+
+    An issuer without keys is named; as long as another one's callers can be let in, this process has work to do.
+    """
+    service = here()
+    store = [] if service.memory.store.answers() else ["SPINE_CDS_DATABASE: the database does not answer"]
+    keys = keys_ready(service.trust)
+    if store or (keys and len(keys) == len(service.trust.issuers)):
+        raise NotReady([*store, *keys])
+    said: dict[str, object] = {"status": "ready", "rules": len(service.rules)}
+    return json_response({**said, "keys": keys} if keys else said)
 
 
 @status_urls.get("/version")

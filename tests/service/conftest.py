@@ -65,7 +65,7 @@ class RunningServer:
 
 
 @contextmanager
-def serving(folder: Path, *options: str, **variables: str) -> Iterator[RunningServer]:
+def serving(folder: Path, *options: str, until: str = "/health/ready", **variables: str) -> Iterator[RunningServer]:
     """Starts a server on a free port, waits until it is ready, ends it as Ctrl-C would and expects a clean end."""
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ def serving(folder: Path, *options: str, **variables: str) -> Iterator[RunningSe
         )
         server = RunningServer(f"http://127.0.0.1:{port}", process, out, err)
         try:
-            wait_until_ready(server)
+            wait_until_ready(server, until)
             yield server
         finally:
             process.send_signal(signal.SIGINT)
@@ -92,11 +92,11 @@ def serving(folder: Path, *options: str, **variables: str) -> Iterator[RunningSe
     assert "Traceback" not in server.written()
 
 
-def wait_until_ready(server: RunningServer) -> None:
+def wait_until_ready(server: RunningServer, path: str = "/health/ready") -> None:
     give_up = time.monotonic() + 60
     while time.monotonic() < give_up and server.process.poll() is None:
         try:
-            if server.get("/health/ready").status_code == 200:
+            if server.get(path).status_code == 200:
                 return
         except requests.ConnectionError:
             time.sleep(0.05)

@@ -51,7 +51,11 @@ def tenant(folder: Path, source: FhirServer) -> Path:
 def test_keys_at_an_address(tmp_path: Path, source: FhirServer) -> None:
     """The EHR is down at first; comes up; adds a key; withdraws the old one; goes down again."""
     source.replies["keys"] = (503, {}, b"")
-    with serving(tmp_path / "server", "--tenant", str(tenant(tmp_path, source)), "--workers", "2") as server:
+    options = ("--tenant", str(tenant(tmp_path, source)), "--workers", "2")
+    with serving(tmp_path / "server", *options, until="/health/live") as server:
+        not_ready = server.get("/health/ready")
+        assert not_ready.status_code == 503
+        assert "issuer[0].jwks_url" in not_ready.json()["issue"][0]["diagnostics"]
         assert status(server, EC_KEY, "old") == 401
         assert "issuer[0].jwks_url: the key set was answered with HTTP 503" in server.stderr.read_text()
 
