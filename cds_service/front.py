@@ -24,12 +24,11 @@ from cds_service.arrival import Arrival, Shelf
 from cds_service.audit import AuditLine
 from cds_service.config import Settings
 from cds_service.errors import FHIR_JSON, Overloaded, operation_outcome
-from cds_service.rooms import Room, Turn
+from cds_service.rooms import TOO_LATE, Room, Turn
 
 ARRIVED = "spine_cds.arrived"  # in the WSGI environment: time.monotonic() when the request's last byte was there
 REFUSAL = "spine_cds.refusal"  # and the ServiceError to answer with, when its body was not taken
 TURN = "spine_cds.turn"  # and whose turn it is to answer
-TOO_LATE = "The call could not be answered in time. Try again."
 CALLS, FEEDBACK = "/cds-services/", "/feedback"
 HEALTH, LIVE = "/health/", "/health/live"
 ANSWERING = 4  # threads for calls: they wait for FHIR servers; evaluation itself runs one at a time

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from cds_service.errors import Overloaded
 
+TOO_LATE = "The call could not be answered in time. Try again."
 Result = TypeVar("Result")
 
 
@@ -51,7 +52,7 @@ class Room:
             async with asyncio.timeout(deadline - time.monotonic()):
                 await self._free.acquire()
         except TimeoutError:
-            raise Overloaded from None
+            raise Overloaded(TOO_LATE) from None
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
