@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 
 from cds_service.errors import HookRequestError, NeededDataMissing
@@ -17,9 +17,10 @@ from fhir_mappings import chart, proposed_orders, text_mentions
 from fhir_mappings.answers import Answer, Unavailable, understand
 from fhir_mappings.idea_search import IdeaSearch
 from fhir_mappings.local_codes import NONE, LocalCodes
-from hooks import cards, refire, run
+from hooks import cards, knowledge, refire, run
 from hooks.facts import Facts
-from hooks.outcomes import Decision
+from hooks.outcomes import Decision, Recommend
+from hooks.override_reasons import OVERRIDE_WORDS
 from hooks.refire import State
 
 Resting = Callable[[Collection[State]], Mapping[State, Override]]
@@ -83,7 +84,14 @@ def answer(
     to_fhir = partial(proposed_orders.to_fhir, patient_id=request.patient_id, local=local)
     shown = [one for one in live if one.rule not in silenced]
     return Answered(
-        cards=cards.build(shown, facts, to_fhir, client(tenant, public_base_url), hashlib.sha256(body).digest()),
+        cards=cards.build(
+            shown,
+            facts,
+            to_fhir,
+            client(tenant, public_base_url),
+            hashlib.sha256(body).digest(),
+            _set_aside(live, silenced),
+        ),
         decisions=decisions,
         facts=facts,
         shadow=tuple(one.rule for one in decisions if tenant.mode(one.rule) == "shadow"),
@@ -112,6 +120,24 @@ def _silenced(states: Mapping[str, State], resting: Resting) -> dict[str, Overri
     """By rule: the override that keeps it away. Asked for only where something would be shown."""
     found = resting(states.values()) if states else {}
     return {rule: found[state] for rule, state in states.items() if state in found}
+
+
+def _set_aside(live: Collection[Decision], silenced: Mapping[str, Override]) -> list[str]:
+    """A line for each warning that rests: the next reader should know that somebody has decided so."""
+    return [
+        f"{knowledge.load(one.rule).title}: {_why(silenced[one.rule])}, until {_day(silenced[one.rule])}"
+        for one in live
+        if one.rule in silenced and isinstance(one.outcome, Recommend) and one.outcome.says.indicator == "warning"
+    ]
+
+
+def _why(override: Override) -> str:
+    """The reason in words of ours; a site's own code may be any text."""
+    return OVERRIDE_WORDS.get(override.reason, "no reason of our list given").lower()
+
+
+def _day(override: Override) -> str:
+    return datetime.fromtimestamp(override.until / 1000, UTC).date().isoformat()
 
 
 def client(tenant: Tenant, public_base_url: str) -> cards.Client:

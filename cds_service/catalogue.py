@@ -9,8 +9,8 @@ from typing import Any
 from cds_service import services, source_attributes
 from cds_service.tenants import SignOff, Tenant
 from fhir_mappings.publication import UNSIGNED, blanks, canonical, readable, resource_id
-from hooks.cards import OVERRIDE_WORDS
 from hooks.knowledge import Knowledge, Source
+from hooks.override_reasons import OVERRIDE_WORDS
 from hooks.statements import all_statements
 
 Entry = dict[str, Any]

@@ -119,9 +119,17 @@ def _serve(parsed: argparse.Namespace) -> None:
     site_codes.announce(settings.tenant, local)
     site_texts.check(settings.tenant)
     security.trust(settings.tenant)  # the key files are read here, so that a bad one stops start-up with one line
-    knowledge.catalogue()
+    _tell_what_is_not_live(settings.tenant)
     memory.remember(settings, local)  # migrates the database once, before the workers open it
     serve(settings, environment, example=parsed.example)
+
+
+def _tell_what_is_not_live(tenant: Tenant) -> None:
+    """A rule of emergencies or contraindications that shows nothing may be meant so, and must not be forgotten."""
+    grave = [name for name, rule in knowledge.catalogue().items() if rule.longest_rest == 0]
+    found = [f"{name} ({tenant.mode(name)})" for name in grave if tenant.mode(name) != "live"]
+    if found:
+        print(f"Emergencies and contraindications not shown here: {', '.join(found)}", file=sys.stderr, flush=True)
 
 
 def _evaluate(parsed: argparse.Namespace) -> None:

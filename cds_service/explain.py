@@ -15,8 +15,8 @@ from cds_service.store.calls import Speech
 from cds_service.store.database import Store
 from cds_service.store.finding import Feedback, Found
 from hooks import knowledge, refire
-from hooks.cards import OVERRIDE_SYSTEM, OVERRIDE_WORDS
 from hooks.outcomes import INDICATORS
+from hooks.override_reasons import OVERRIDE_SYSTEM, OVERRIDE_WORDS
 
 Entry = dict[str, Any]
 LONGEST = 255  # characters of an id; a uuid has 36
@@ -166,6 +166,7 @@ def _overrides(
 ) -> dict[str, Entry]:
     """By rule: who is kept away until when, for what reason, and on what ground a reason like that may do so."""
     at = {one.id: ledger.moment(one.outcome_at) for one in behind}
+    card = {one.id: one.card for one in behind}
     known = refire.rests()
     changed = known.version if known.version != versions.get("refire") else ""
     return {
@@ -173,6 +174,7 @@ def _overrides(
             {
                 "until": one["until"],
                 "overridden": at.get(one["feedback"], ""),
+                "overridden_card": card.get(one["feedback"], ""),
                 "reason": one["reason"],
                 "reason_display": reason_words("", one["reason"]),
                 "days": known.rest(one["reason"]).days,

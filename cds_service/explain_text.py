@@ -87,6 +87,7 @@ def why(rule: Entry) -> Iterator[str]:
 def override_lines(override: Entry) -> Iterator[str]:
     """What keeps a rule away, until when, and on what ground."""
     since = f" on {override['overridden']}" if "overridden" in override else ""
+    since += f" (card {override['overridden_card']})" if "overridden_card" in override else ""
     yield f"overridden{since}: {override['reason_display']}; rests until {override['until']}"
     later = f" (as version {override['ground_of_version']} has it)" if "ground_of_version" in override else ""
     yield f"ground for {override['days']} days{later}: {override['ground']}"

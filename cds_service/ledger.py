@@ -21,6 +21,7 @@ from hooks.cards import RULES_EXTENSION
 from hooks.facts import Fact
 from hooks.knowledge import Knowledge
 from hooks.outcomes import CannotTell, Decision, Failed, Outcome, Recommend
+from hooks.refire import State
 
 SHOWN, ASKED, CUT, FAILED, SILENCED, SHADOW = "shown", "asked", "cut", "failed", "silenced", "shadow"
 CLOSING = "closing"  # of a closing card on which no rule stands: a row without a rule, so that feedback finds the card
@@ -105,7 +106,11 @@ def _spoke(decision: Decision) -> bool:
 def _speech(decision: Decision, answered: Answered, fate: str, card: str) -> Speech:
     outcome, state = decision.outcome, answered.states.get(decision.rule)
     indicator = outcome.says.indicator if isinstance(outcome, Recommend) else ""
-    return Speech(decision.rule, decision.version, indicator, fate, card, state.fingerprint if state else "")
+    return Speech(decision.rule, decision.version, indicator, fate, card, *_keyed(state))
+
+
+def _keyed(state: State | None) -> tuple[str, int]:
+    return (state.fingerprint, state.longest) if state else ("", 0)
 
 
 def _document(answered: Answered) -> dict[str, object]:

@@ -11,8 +11,8 @@ from functools import partial
 import msgspec
 from flask import Blueprint, Flask, Response, current_app, g, request
 
-from cds_service import __version__, body, feedback, fhir_client, services
-from cds_service.answer import answer
+from cds_service import __version__, body, feedback, fhir_client, ledger, services
+from cds_service.answer import Answered, answer
 from cds_service.audit import AuditLine
 from cds_service.config import Settings
 from cds_service.errors import FHIR_JSON, NeededDataMissing, NotReady, UnknownService, operation_outcome
@@ -32,6 +32,7 @@ from hooks.knowledge import Knowledge
 
 hook_urls = Blueprint("hook", __name__)
 status_urls = Blueprint("status", __name__)
+SILENCED_EXTENSION = "org.spine-cds.silenced"
 EXTENSION = "spine_cds"  # under which the running service hangs on the Flask application
 
 
@@ -129,7 +130,18 @@ def call(service_id: str) -> Response:
     claim(request.environ)  # before it is written down as shown
     took = (time.perf_counter() - g.began) * 1000
     g.audit.in_ledger = memory.keep(answered, hook_request, caller, patient, service.id, took)
-    return json_response({"cards": answered.cards})
+    return json_response({"cards": answered.cards, **_silenced(answered)})
+
+
+def _silenced(answered: Answered) -> dict[str, object]:
+    """What users have set aside, beside the cards: an empty list of cards must be told from "nothing to say"."""
+    if not answered.silenced:
+        return {}
+    rules = [
+        {"rule": rule, "reason": one.reason, "until": ledger.moment(one.until)}
+        for rule, one in answered.silenced.items()
+    ]
+    return {"extension": {SILENCED_EXTENSION: rules}}
 
 
 @hook_urls.post("/cds-services/<service_id>/feedback")

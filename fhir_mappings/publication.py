@@ -8,9 +8,9 @@ from typing import Any
 
 from fhir_mappings import codes
 from fhir_mappings.units import UCUM
-from hooks.cards import OVERRIDE_SYSTEM, OVERRIDE_WORDS
 from hooks.knowledge import UNIT_WORDS, Knowledge, Source, Threshold
 from hooks.outcomes import Wording
+from hooks.override_reasons import OVERRIDE_SYSTEM, OVERRIDE_WORDS
 
 FHIR_VERSION = "4.0.1"
 TYPES = ("PlanDefinition", "ValueSet", "CodeSystem")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hooks import closing_card, knowledge, mentions, offers
+from hooks import closing_card, knowledge, mentions, offers, override_reasons
 from hooks.card_text import describe, section, shorten
 from hooks.facts import Facts
 from hooks.knowledge import Knowledge
@@ -17,17 +17,8 @@ from hooks.outcomes import INDICATORS, Decision, ProposedOrder, Recommend, Sugge
 from hooks.plain_text import plain
 
 TOPIC_SYSTEM = "urn:spine-cds:card-topic"
-OVERRIDE_SYSTEM = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
 RULES_EXTENSION = "org.spine-cds.rules"
 EMERGENCY_GROUP = "cord_compression"
-OVERRIDE_WORDS = {  # display texts of the HL7 code system (THO)
-    "patient-refuses": "Patient refuses",
-    "patient-contraindication": "Patient contraindication",
-    "action-completed": "Action completed",
-    "cds-not-applicable": "CDS not applicable",
-    "service-not-available": "Service not available",
-    "does-not-align-latest-evidence": "Does not align with latest evidence",
-}
 
 SENDABLE = re.compile(r"[A-Z][A-Za-z]{1,63}/[A-Za-z0-9\-.]{1,64}")  # a resource that the EHR can find again
 BY_HAND = "Remove by hand a draft order that came without an id"
@@ -57,8 +48,18 @@ class Spoken:
     outcome: Recommend
 
 
-def build(decisions: Iterable[Decision], facts: Facts, to_fhir: ToFhir, client: Client, seed: bytes) -> list[Card]:
-    """All cards of one answer. The same decisions and seed give the same bytes; the empty list means nothing to say."""
+def build(
+    decisions: Iterable[Decision],
+    facts: Facts,
+    to_fhir: ToFhir,
+    client: Client,
+    seed: bytes,
+    set_aside: Sequence[str] = (),
+) -> list[Card]:
+    """All cards of one answer. The same decisions and seed give the same bytes; the empty list means nothing to say.
+
+    `set_aside` are lines about warnings that a user overrode: for a closing card that is there for another reason.
+    """
     decisions = tuple(decisions)
     spoken = [
         Spoken(knowledge.load(d.rule), d.version, d.outcome) for d in decisions if isinstance(d.outcome, Recommend)
@@ -66,14 +67,17 @@ def build(decisions: Iterable[Decision], facts: Facts, to_fhir: ToFhir, client: 
     later = _after_emergency(spoken)
     groups = _groups(one for one in spoken if one not in later)
     room = client.max_cards
-    closing, mentioned = closing_card.build(decisions, facts, groups, later=later), mentions.lines(facts)
+    closing, mentioned = (
+        closing_card.build(decisions, facts, groups, later=later, set_aside=set_aside),
+        mentions.lines(facts),
+    )
     if len(groups) + (closing is not None) > room:
         shown, cut = groups[: max(room - 1, 1)], groups[max(room - 1, 1) :]
-        closing = closing_card.build(decisions, facts, shown, cut, later, mentioned)
+        closing = closing_card.build(decisions, facts, shown, cut, later, mentioned, set_aside)
     else:
         shown = groups
         if mentioned and (closing or len(groups) < room):  # a mention never takes the place of a card
-            closing = closing_card.build(decisions, facts, groups, later=later, mentioned=mentioned)
+            closing = closing_card.build(decisions, facts, groups, (), later, mentioned, set_aside)
     suggested = iter(offers.once([one.outcome.suggestions for group in groups for one in group]))
     cards = [_card(group, [next(suggested) for _ in group], facts, to_fhir, client) for group in shown]
     cards += [closing] if closing else []
@@ -198,7 +202,7 @@ def _ordered_not_given(lines: list[str]) -> list[str]:
 
 def _override_reasons(group: list[Spoken]) -> list[dict[str, str]]:
     codes = dict.fromkeys(code for one in group for code in one.knowledge.override_reasons)
-    return [{"code": code, "system": OVERRIDE_SYSTEM, "display": OVERRIDE_WORDS[code]} for code in codes]
+    return [override_reasons.coding(code) for code in codes]
 
 
 def _suggestions(suggested: list[tuple[Suggestion, ...]], to_fhir: ToFhir, client: Client) -> list[dict[str, Any]]:
@@ -260,7 +264,8 @@ def _identify(card: Card, seed: bytes) -> None:
 
     Not on its place: when the card before it is silenced, feedback on that one must not be taken for this one's.
     """
-    said = hashlib.sha256(repr(card).encode()).hexdigest()
+    content = [card.get(part) for part in ("summary", "detail", "source", "extension", "suggestions")]
+    said = hashlib.sha256(repr(content).encode()).hexdigest()
     space = uuid.uuid5(uuid.NAMESPACE_OID, f"spine-cds:{seed.hex()}:{said}")
     card["uuid"] = str(uuid.uuid5(space, "card"))
     suggestions: list[Card] = card.get("suggestions", [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hooks import knowledge, mentions, scope
+from hooks import knowledge, mentions, override_reasons, scope
 from hooks.card_text import escape, section
 from hooks.facts import Facts
 from hooks.outcomes import CannotTell, Decision, Failed
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 RULES_EXTENSION = "org.spine-cds.rules"
 LABEL = "Open spine metastasis decision support"
+QUESTION_REASONS = ("cds-not-applicable", "patient-refuses", "service-not-available")
 TOPIC = {"system": "urn:spine-cds:card-topic", "code": "notAssessed", "display": "Not assessed"}
 
 
@@ -26,6 +27,7 @@ def build(
     cut: Sequence[Sequence[Spoken]] = (),
     later: Sequence[Spoken] = (),
     mentioned: Sequence[str] = (),
+    set_aside: Sequence[str] = (),
 ) -> dict[str, object] | None:
     """The card, without uuid; None when everything that matters could be assessed and shown."""
     said = {line for group in shown for one in group for line in one.outcome.missing}
@@ -49,6 +51,7 @@ def build(
         section("Not shown for lack of room", (one.outcome.says.summary for one in omitted)),
         section("After the emergency", (one.knowledge.title for one in later)),
         section(mentions.TITLE, mentioned),
+        section("Set aside by a user", set_aside),
         "This is no all-clear: what is not recorded is not known.",
     ]
     card: dict[str, object] = {
@@ -61,6 +64,8 @@ def build(
     rules += [{**_entry(one.knowledge.rule, one.version), "cut": True} for one in (*omitted, *later)]
     if rules:
         card["extension"] = {RULES_EXTENSION: rules}
+    if asked and not failed:
+        card["overrideReasons"] = [override_reasons.coding(code) for code in QUESTION_REASONS]
     return card
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -24,7 +24,7 @@ KEYS = {
     "implements",
     "group",
     "after_emergency",
-    "never_silenced",
+    "longest_rest",
     "guideline",
     "strength",
     "certainty",
@@ -35,9 +35,10 @@ KEYS = {
     "card",
     "review",
 }
-OPTIONAL_KEYS = {"thresholds", "group", "after_emergency", "never_silenced"}
+OPTIONAL_KEYS = {"thresholds", "group", "after_emergency", "longest_rest"}
 CARD_KEYS = {"indicator", "summary", "do", "why", "why_not"}
 REVIEW_KEYS = {"authored_by", "checked_by", "reviewed", "next_review"}
+LONGEST_REST = 365  # days; every override ends
 STATUSES = ("draft", "active", "retired")
 
 
@@ -79,8 +80,8 @@ class Source:
 class Knowledge:
     """All that a committee signs for one rule.
 
-    `after_emergency`: its card waits while a card on cord compression is critical. `never_silenced`: it speaks of an
-    emergency or a contraindication, so that no override keeps it away.
+    `after_emergency`: its card waits while a card on cord compression is critical. `longest_rest`: for how many
+    days at most an override keeps it away; 0, for emergencies and contraindications, never; None, as the reason allows.
     """
 
     rule: str
@@ -91,7 +92,7 @@ class Knowledge:
     implements: tuple[str, ...]
     group: str
     after_emergency: bool
-    never_silenced: bool
+    longest_rest: int | None
     guideline: Source
     strength: str
     certainty: str
@@ -101,7 +102,10 @@ class Knowledge:
     sources: tuple[Source, ...]
     cards: Mapping[str, Wording]
     review: Mapping[str, str]
-    words: Mapping[str, str]  # how the thresholds are written in card texts, by name
+    words: Mapping[str, str] = field(init=False, repr=False, compare=False)  # thresholds as card texts say them
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", {name: str(threshold) for name, threshold in self.thresholds.items()})
 
     def value(self, name: str) -> Decimal:
         """The bare number of a threshold. KeyError for a name that the file does not define."""
@@ -146,9 +150,11 @@ def read(name: str, data: Mapping[str, Any]) -> Knowledge:
     thresholds = read_thresholds(name, data, by_id)
     if data["guideline"] not in by_id:
         raise KnowledgeError(f"{name}.toml: guideline names no [[source]]")
-    for key in ("after_emergency", "never_silenced"):
-        if not isinstance(data.get(key, False), bool):
-            raise KnowledgeError(f"{name}.toml: {key} must be true or false")
+    if not isinstance(data.get("after_emergency", False), bool):
+        raise KnowledgeError(f"{name}.toml: after_emergency must be true or false")
+    rest = data.get("longest_rest")
+    if rest is not None and (type(rest) is not int or not 0 <= rest <= LONGEST_REST):
+        raise KnowledgeError(f"{name}.toml: longest_rest must be a whole number of days from 0 to {LONGEST_REST}")
     if data["status"] not in STATUSES:
         raise KnowledgeError(f"{name}.toml: status must be one of {STATUSES}")
     return Knowledge(
@@ -160,7 +166,7 @@ def read(name: str, data: Mapping[str, Any]) -> Knowledge:
         implements=tuple(data["implements"]),
         group=data.get("group", ""),
         after_emergency=data.get("after_emergency", False),
-        never_silenced=data.get("never_silenced", False),
+        longest_rest=rest,
         guideline=by_id[data["guideline"]],
         strength=data["strength"],
         certainty=data["certainty"],
@@ -170,7 +176,6 @@ def read(name: str, data: Mapping[str, Any]) -> Knowledge:
         sources=tuple(by_id.values()),
         cards=MappingProxyType({key: _card(name, key, entry) for key, entry in data["card"].items()}),
         review=_review(name, data["review"]),
-        words=MappingProxyType({key: str(threshold) for key, threshold in thresholds.items()}),
     )
 
 

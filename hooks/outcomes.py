@@ -58,12 +58,16 @@ class Wording:
 
 @dataclass(frozen=True, slots=True)
 class Recommend:
-    """The rule speaks. `because` are the facts that made it speak, `missing` what it would have liked to know."""
+    """The rule speaks. `because` are the facts that made it speak, `missing` what it would have liked to know.
+
+    `longest_rest`: for how many days at most an override keeps this away; 0 never. None: what the knowledge file says.
+    """
 
     because: tuple[Fact, ...]
     says: Wording
     missing: tuple[str, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
+    longest_rest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

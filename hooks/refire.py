@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 from functools import cache
 from importlib import resources
@@ -18,25 +18,26 @@ from typing import Any, get_args
 
 from hooks import knowledge
 from hooks.facts import Fact, Irradiated, When
-from hooks.knowledge import KnowledgeError
+from hooks.knowledge import LONGEST_REST, Knowledge, KnowledgeError
 from hooks.outcomes import CannotTell, Decision, ProposedOrder, Recommend, Suggestion
 
 NO_REASON = "none-given"  # dismissed without a reason
 OTHER_REASON = "other"  # a reason that is not one of ours, such as a site's own
 ENTRY_KEYS = {"days", "ground", "source"}
-LONGEST_DAYS = 365
 # What a new draft of the same order brings anew, though nothing about the patient has changed.
-OF_THE_SESSION = frozenset({"source", "when", "selected"})
-WORDS_ONLY = frozenset({"label"})
+OF_THE_SESSION = frozenset({"when", "selected"})
+# How the record calls a thing, and not what it says: an encounter diagnosis has another id at each visit.
+NAMES_ONLY = frozenset({"label", "source", "primary", "disputed_by"})
 AT_ONCE = "stat"  # the priority of orders in an emergency
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A rule that spoke, and the fingerprint of all that made it speak."""
+    """A rule that spoke, the fingerprint of all that made it speak, and the longest rest in days."""
 
     rule: str
     fingerprint: str
+    longest: int = field(default=LONGEST_REST, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,14 @@ class RefireKnowledge:
         """The rest for a reason code of the card; codes that are not ours count as "other", "" as none given."""
         return self.reasons.get(reason or NO_REASON, self.reasons[OTHER_REASON])
 
+    def meant_for(self, rule: Knowledge, reason: str) -> str:
+        """The reason as it counts for one rule of a card: one that this rule does not offer was not meant for it.
+
+        Several rules may share a card, and the user gives one reason.
+        """
+        ours = reason in self.reasons and reason not in (NO_REASON, OTHER_REASON)
+        return NO_REASON if ours and reason not in rule.override_reasons else reason or NO_REASON
+
 
 def state(decision: Decision) -> State | None:
     """What an override would be keyed on; None for a rule that says nothing, or that must never be silenced.
@@ -69,9 +78,20 @@ def state(decision: Decision) -> State | None:
     outcome = decision.outcome
     if not isinstance(outcome, Recommend | CannotTell) or (isinstance(outcome, CannotTell) and not outcome.ask):
         return None
-    if _is_emergency(outcome) or knowledge.load(decision.rule).never_silenced:
-        return None
-    return State(decision.rule, fingerprint(decision.rule, decision.version, outcome))
+    rest = longest_rest(decision.rule, outcome)
+    return State(decision.rule, fingerprint(decision.rule, decision.version, outcome), rest) if rest else None
+
+
+def longest_rest(rule: str, outcome: Recommend | CannotTell) -> int:
+    """For how many days at most an override may keep it away, whatever its reason: 0 never.
+
+    A card that asks for something within hours or days must not rest for weeks; a draft order is judged anew.
+    """
+    if _is_emergency(outcome):
+        return 0
+    own = outcome.longest_rest if isinstance(outcome, Recommend) else None
+    limits = (own, knowledge.load(rule).longest_rest, LONGEST_REST)
+    return min(limit for limit in limits if limit is not None)
 
 
 def _is_emergency(outcome: Recommend | CannotTell) -> bool:
@@ -84,13 +104,14 @@ def _is_emergency(outcome: Recommend | CannotTell) -> bool:
 def fingerprint(rule: str, version: str, outcome: Recommend | CannotTell) -> str:
     """32 hexadecimal digits that change with any fact behind the outcome, and with what it asks for.
 
-    Not part of it: wording, which may count days, and the ids and times of draft orders, which are new in each session.
+    Not part of it: wording, which may count days; ids, under which the same entry may come again; and the times of
+    draft orders, which are new in each session.
     """
     said = (
         rule,
         version,
         outcome.says.indicator if isinstance(outcome, Recommend) else "",
-        sorted(map(_of_fact, outcome.because)),
+        sorted(set(map(_of_fact, outcome.because))),
         sorted(outcome.missing),
         [_of_suggestion(one) for one in outcome.suggestions] if isinstance(outcome, Recommend) else [],
     )
@@ -103,7 +124,7 @@ def _of_fact(fact: Fact) -> str:
 
 
 def _parts(kind: type, draft: bool) -> tuple[str, ...]:
-    left_out = WORDS_ONLY | OF_THE_SESSION if draft else WORDS_ONLY
+    left_out = NAMES_ONLY | OF_THE_SESSION if draft else NAMES_ONLY
     return tuple(field.name for field in fields(kind) if field.name not in left_out)
 
 
@@ -157,8 +178,8 @@ def _rest(code: str, entry: Mapping[str, Any]) -> Rest:
     if set(entry) != ENTRY_KEYS or not entry["ground"]:
         raise KnowledgeError(f"refire.toml: reasons.{code} must hold days, ground and source")
     days = entry["days"]
-    if type(days) is not int or not 0 <= days <= LONGEST_DAYS:
-        raise KnowledgeError(f"refire.toml: reasons.{code}.days must be a whole number from 0 to {LONGEST_DAYS}")
+    if type(days) is not int or not 0 <= days <= LONGEST_REST:
+        raise KnowledgeError(f"refire.toml: reasons.{code}.days must be a whole number from 0 to {LONGEST_REST}")
     return Rest(days, entry["ground"], entry["source"])
 
 

@@ -12,8 +12,8 @@ from importlib import resources
 import pytest
 
 from hooks import knowledge
-from hooks.cards import OVERRIDE_WORDS
 from hooks.knowledge import Knowledge, KnowledgeError
+from hooks.override_reasons import OVERRIDE_WORDS
 
 CATALOGUE = knowledge.catalogue()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, Row, insert, select
@@ -41,6 +41,7 @@ class Speech:
     fate: str
     card: str
     state: str
+    longest_rest: int = 0  # days
 
 
 def write(store: Store, one: Call, speeches: Sequence[Speech]) -> None:
@@ -85,7 +86,7 @@ def of_hook_instance(connection: Connection, tenant: str, hook_instance: str) ->
 def speeches(connection: Connection, call_id: str) -> list[Speech]:
     """What the rules said in one call, in the order of their names."""
     query = select(speech).where(speech.c.call == call_id).order_by(speech.c.rule)
-    rows: Sequence[Mapping[str, str]] = connection.execute(query).mappings().all()  # type: ignore[assignment] # a RowMapping is one
+    rows = connection.execute(query).mappings().all()
     return [Speech(**{key: value for key, value in row.items() if key != "call"}) for row in rows]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cds_service.store.database import Store
@@ -57,3 +57,9 @@ def write(connection: Connection, overrides: Iterable[Override], is_sqlite: bool
     )
     for one in overrides:
         connection.execute(statement, asdict(one))
+
+
+def end(connection: Connection, tenant: str, patient: str, rule: str, state: str) -> None:
+    """Ends the override of one state, if there is one."""
+    same = (override.c.tenant == tenant, override.c.patient == patient)
+    connection.execute(delete(override).where(*same, override.c.rule == rule, override.c.state == state))

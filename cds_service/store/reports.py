@@ -11,11 +11,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from cds_service.feedback import OVERRIDDEN, Feedback
 from cds_service.store import calls, overrides
+from cds_service.store.calls import Speech
 from cds_service.store.database import Store
 from cds_service.store.overrides import Override
 from cds_service.store.schema import call, feedback, speech
-from hooks import refire
-from hooks.cards import OVERRIDE_SYSTEM
+from hooks import knowledge, refire
+from hooks.override_reasons import OVERRIDE_SYSTEM
 
 DAY = 86_400_000  # milliseconds
 RESTS = ("shown", "asked")  # fates of rules whose card the user has seen
@@ -53,6 +54,9 @@ def keep(store: Store, scope: Scope, items: Iterable[Feedback], now: int) -> Kep
             unknown += shown is None
             if shown is not None and item.outcome == OVERRIDDEN:
                 overrides.write(connection, _overrides(connection, item, identifier, shown, now), store.is_sqlite)
+            elif shown is not None:  # who accepts what was overridden before has thought better of it
+                for said in _on_card(connection, item, shown):
+                    overrides.end(connection, shown.tenant, shown.patient, said.rule, said.state)
     return Kept(recorded, repeated, unknown)
 
 
@@ -105,19 +109,28 @@ def _insert(
 def _overrides(
     connection: Connection, item: Feedback, identifier: str, shown: Row[str, str, str, int], now: int
 ) -> Iterator[Override]:
-    """One for each rule on the card that may rest; none for emergencies and contraindications, which have no state.
+    """One for each rule on the card that may rest; none when a rule stands on it that must not: what did the user mean?
 
     The rest counts from the user's click, but from no earlier than the answer and no later than now: callers' clocks
     may be wrong, and every rest must end.
     """
     since = min(max(item.outcome_at, shown.answered_at), now)
-    reason = _reason(item)
-    until = since + refire.rests().rest(reason).days * DAY
-    if until <= now:
+    on_card = _on_card(connection, item, shown)
+    if not all(said.state for said in on_card):
         return
-    for said in calls.speeches(connection, shown.id):
-        if said.card == item.card and said.fate in RESTS and said.state:
+    rules = knowledge.catalogue()
+    for said in on_card:
+        if said.rule not in rules:  # of an earlier version of this software
+            continue
+        reason = refire.rests().meant_for(rules[said.rule], _reason(item))
+        until = since + min(refire.rests().rest(reason).days, said.longest_rest) * DAY
+        if until > now:
             yield Override(shown.tenant, shown.patient, said.rule, said.state, reason, since, until, identifier)
+
+
+def _on_card(connection: Connection, item: Feedback, shown: Row[str, str, str, int]) -> list[Speech]:
+    """The rules whose words or questions the user has seen on this card; what was only named is not among them."""
+    return [said for said in calls.speeches(connection, shown.id) if said.card == item.card and said.fate in RESTS]
 
 
 def _reason(item: Feedback) -> str:

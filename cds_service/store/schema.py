@@ -47,6 +47,7 @@ speech = Table(
     Column("fate", String(16), nullable=False),
     Column("card", String(36), nullable=False),  # its uuid; empty where there was none
     Column("state", String(32), nullable=False),  # fingerprint of the facts; empty where no override may silence it
+    Column("longest_rest", Integer, nullable=False),  # days; 0 with an empty state
     Index("speech_by_card", "card"),
 )
 

@@ -87,6 +87,7 @@ def test_an_overridden_card_stays_away_and_comes_back_with_a_changed_fact(server
         rule: card["uuid"] for rule, card in first.items() if rule in again and card["indicator"] != "info"
     }, "feedback on the silenced card must not be taken for that on the next one"
     assert set(server.audit_lines()[-1]["silenced"]) == on_the_card
+    assert list(server.post(named(opening_request(*record), "a"), PV).json()["extension"]) == ["org.spine-cds.silenced"]
     worse = pain(9, 0)
     assert "pain_team" in opened(server, "a", *record, worse)
     assert "pain_team" not in opened(server, "a", *record)

@@ -47,8 +47,8 @@ CALL = Call(
     "00" * 16,
     '{"rules":[]}',
 )
-PAIN = Speech("pain_team", "1.0.0", "warning", "shown", CARD, "aa" * 16)
-STATE = State("pain_team", "aa" * 16)
+PAIN = Speech("multidisciplinary_review", "1.0.0", "info", "shown", CARD, "aa" * 16, 365)
+STATE = State("multidisciplinary_review", "aa" * 16)
 
 
 def rows(store: Store, table: str) -> int:
@@ -154,8 +154,8 @@ def test_an_override_rests_for_the_time_of_its_reason_and_ends(store: Store) -> 
     calls.write(store, CALL, [PAIN])
     assert override(store) == Kept(recorded=1)
     days = refire.rests().rest("patient-refuses").days
-    assert resting(store) == ["pain_team"]
-    assert resting(store, NOW + days * DAY - 1) == ["pain_team"]
+    assert resting(store) == ["multidisciplinary_review"]
+    assert resting(store, NOW + days * DAY - 1) == ["multidisciplinary_review"]
     assert resting(store, NOW + days * DAY) == []
     assert resting(store, patient="cd" * 32) == []
     assert resting(store, tenant="elsewhere") == []
@@ -171,11 +171,11 @@ def test_a_report_sent_again_changes_nothing(store: Store) -> None:
 def test_a_later_override_takes_the_place_of_the_earlier_one_and_never_the_other_way(store: Store) -> None:
     calls.write(store, CALL, [PAIN])
     override(store, NOW, reason_code="patient-refuses")
-    override(store, NOW + DAY, reason_code="service-not-available")
-    end = NOW + DAY + refire.rests().rest("service-not-available").days * DAY
-    assert resting(store, end - 1) == ["pain_team"]
+    override(store, NOW + DAY, reason_code="action-completed")
+    end = NOW + DAY + refire.rests().rest("action-completed").days * DAY
+    assert resting(store, end - 1) == ["multidisciplinary_review"]
     assert resting(store, end) == []
-    override(store, NOW + DAY, outcome_at=NOW - DAY, reason_code="does-not-align-latest-evidence")
+    override(store, NOW + DAY, outcome_at=NOW - DAY, reason_code="cds-not-applicable")
     assert resting(store, end) == []
 
 
@@ -184,7 +184,7 @@ def test_a_wrong_clock_neither_lengthens_nor_shortens_a_rest_by_more_than_its_ti
     calls.write(store, CALL, [PAIN])
     override(store, outcome_at=NOW + clock)
     days = refire.rests().rest("patient-refuses").days
-    assert resting(store) == ["pain_team"]
+    assert resting(store) == ["multidisciplinary_review"]
     assert resting(store, NOW + days * DAY) == []
 
 
@@ -219,9 +219,35 @@ def test_nothing_rests_after_anything_but_an_override_of_this_card(
     ],
 )
 def test_what_was_not_on_the_card_or_must_not_rest_does_not(store: Store, said: Speech) -> None:
-    calls.write(store, CALL, [said, replace(PAIN, rule="rehabilitation", state="")])
+    calls.write(store, CALL, [said])
     override(store)
     assert rows(store, "override") == 0
+
+
+def test_nothing_rests_by_a_card_that_also_holds_what_must_not(store: Store) -> None:
+    calls.write(store, CALL, [PAIN, replace(PAIN, rule="bone_agent_jaw", state="", longest_rest=0)])
+    override(store)
+    assert rows(store, "override") == 0
+
+
+def test_a_rule_rests_no_longer_than_it_may(store: Store) -> None:
+    calls.write(store, CALL, [replace(PAIN, longest_rest=2)])
+    override(store)
+    assert resting(store, NOW + 2 * DAY - 1) == ["multidisciplinary_review"]
+    assert resting(store, NOW + 2 * DAY) == []
+
+
+def test_a_rule_of_an_earlier_version_rests_not(store: Store) -> None:
+    calls.write(store, CALL, [replace(PAIN, rule="no_longer_there")])
+    assert override(store) == Kept(recorded=1)
+    assert rows(store, "override") == 0
+
+
+def test_who_accepts_after_all_ends_the_rest(store: Store) -> None:
+    calls.write(store, CALL, [PAIN])
+    override(store)
+    override(store, NOW + 1, outcome="accepted", reason_code="")
+    assert resting(store) == []
 
 
 @pytest.mark.parametrize(("system", "code", "days"), [
@@ -235,7 +261,7 @@ def test_the_reason_decides_how_long(store: Store, system: str, code: str, days:
     calls.write(store, CALL, [PAIN])
     override(store, reason_system=system, reason_code=code)
     end = NOW + refire.rests().reasons[days].days * DAY
-    assert resting(store, end - 1) == ["pain_team"]
+    assert resting(store, end - 1) == ["multidisciplinary_review"]
     assert resting(store, end) == []
 
 
@@ -252,7 +278,7 @@ def test_what_has_been_kept_long_enough_goes_and_the_rest_stays(store: Store) ->
     SharedTokens(store).accept_once("iss", "new", NOW / 1000 + 1, 0)
     retention.purge(store, 10, NOW)
     assert [rows(store, table) for table in ("call", "speech", "feedback", "token")] == [1, 1, 1, 1]
-    assert resting(store) == ["pain_team"]
+    assert resting(store) == ["multidisciplinary_review"]
     retention.purge(store, 10, NOW + 400 * DAY)
     assert [rows(store, table.name) for table in schema.tables.sorted_tables if table.name != "knowledge"] == [0] * 5
 
@@ -312,7 +338,7 @@ def test_several_processes_write_at_once_and_none_fails(url: str, store: Store) 
 
 
 def test_overrides_of_one_state_are_one_row(store: Store) -> None:
-    one = Override("here", CALL.patient, "pain_team", "aa" * 16, "x", NOW, NOW + 1, "f")
+    one = Override("here", CALL.patient, "multidisciplinary_review", "aa" * 16, "x", NOW, NOW + 1, "f")
     with store.writing() as connection:
         overrides.write(connection, [one, one, replace(one, until=NOW + 5)], store.is_sqlite)
     assert rows(store, "override") == 1

@@ -40,6 +40,7 @@ def upgrade() -> None:
         sa.Column("fate", sa.String(16), nullable=False),
         sa.Column("card", sa.String(36), nullable=False),
         sa.Column("state", sa.String(32), nullable=False),
+        sa.Column("longest_rest", sa.Integer, nullable=False),
     )
     op.create_index("speech_by_card", "speech", ["card"])
     op.create_table(
