@@ -10,6 +10,7 @@ from hooks.questions.bone_agents import PRECURSORS
 from hooks.rules import bone_agent_hypocalcaemia
 
 KNOWLEDGE = knowledge.load(__name__)
+MEDICATIONS = ("medication requests", "medication administrations")
 NO_AGENT = ("contraindicated", "pregnant", "necrosis", "hormone_sensitive", "low_dose_running")
 
 
@@ -30,9 +31,24 @@ def decide(facts: Facts) -> Outcome:
     )
     if running:
         return NotApplicable("a bone agent is running or was given lately", running)
-    if not facts.knows("medication requests") and not facts.knows("medication administrations"):
-        return CannotTell(("whether a bone agent is running: medications are not available",), ask=True)
-    return _recommend(facts, bone_agents.indications(facts))
+    indication = bone_agents.indications(facts)
+    unseen = _unseen(facts)
+    if unseen:
+        return CannotTell((f"whether a bone agent is running: {unseen}",), ask=True, because=indication)
+    return _recommend(facts, indication)
+
+
+def _unseen(facts: Facts) -> str:
+    """Why a bone agent may be running unseen: that no agent is among a part of the medications says nothing.
+
+    A part is enough to say what holds an agent back. Infusions alone are often not to be had; orders stand for them.
+    """
+    if not any(facts.knows(kind) for kind in MEDICATIONS):
+        return "medications are not available"
+    partial = [kind for kind in MEDICATIONS if kind in facts.incomplete]
+    if partial and not bone_agent_holds.found(facts):
+        return f"only a part of the {' and '.join(partial)} is known"
+    return ""
 
 
 def _short_life(facts: Facts) -> tuple[Fact, ...]:
@@ -85,5 +101,4 @@ def _recommend(facts: Facts, indication: tuple[Finding, ...]) -> Recommend:
 def _missing(facts: Facts, variant: str) -> tuple[str, ...]:
     """Where no agent comes into question, only whether one is running."""
     lines = () if variant in NO_AGENT else bone_agent_readiness.gaps(facts)
-    kinds = ("medication requests", "medication administrations")
-    return (*lines, *(f"bone agents among the {kind}" for kind in kinds if not facts.knows(kind)))
+    return (*lines, *(f"bone agents among the {kind}" for kind in MEDICATIONS if not facts.knows(kind)))
