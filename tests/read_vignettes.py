@@ -11,7 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from fhir_mappings import dates
-from hooks.facts import Assessment, Fact, Facts, Finding, Imaging, Measurement, Medication, Order, Patient, Procedure
+from hooks.facts import (
+    Assessment,
+    Fact,
+    Facts,
+    Finding,
+    Imaging,
+    Irradiated,
+    Measurement,
+    Medication,
+    Order,
+    Patient,
+    Procedure,
+)
 
 FOLDER = Path(__file__).parent / "vignettes"
 AS_OF = date(2026, 11, 24)
@@ -186,6 +198,10 @@ def _procedure(subject: Any, words: dict[str, Any], source: str) -> tuple[Fact, 
         dates.when(words.pop("when", None)),
         "",
         frozenset(words.pop("levels", ())),
+        tuple(
+            Irradiated(Decimal(str(one["gray"])) * 100, one.get("fractions"), frozenset(one.get("levels", ())))
+            for one in words.pop("doses", ())
+        ),
         elsewhere=words.pop("elsewhere", False),
     ), words
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from hooks.facts import Facts, Finding, Order, Procedure, When
-from hooks.questions import imaging
+from collections.abc import Sequence
+
+from hooks.facts import Fact, Facts, Finding, Irradiated, Order, Procedure, When
+from hooks.questions import imaging, levels
 
 SURGERY = ("spine_surgery",)
 RADIOTHERAPY = (
@@ -13,6 +15,7 @@ RADIOTHERAPY = (
     "rt_course_summary",
     "radiotherapy",
 )
+LISTED = 3  # courses told one by one in a line
 AUGMENTATION = ("vertebroplasty", "kyphoplasty", "rfa_bone")
 
 
@@ -34,10 +37,46 @@ def irradiated(facts: Facts) -> tuple[Procedure | Finding, ...]:
 
 
 def again(facts: Facts) -> tuple[str, ...]:
-    """E8. What to say of dose where radiotherapy is on record, as a date for the line; nothing without any."""
+    """E8. What to say where radiotherapy is on record: its doses, or else its newest date; nothing without any."""
     given = irradiated(facts)
+    courses = dosed(facts)
+    if courses:
+        return (_listed(courses, [one for one in given if one not in courses]),)
     dates = [one.when for one in given if one.when]
     return (max(dates, key=lambda when: when.latest).text if dates else "date not recorded",) if given else ()
+
+
+def dosed(facts: Facts) -> tuple[Procedure, ...]:
+    """The courses of which the record gives a dose, newest first."""
+    return tuple(one for one in done(facts, *RADIOTHERAPY) if one.doses)
+
+
+def _listed(courses: tuple[Procedure, ...], others: Sequence[Fact]) -> str:
+    words = [course_words(one) for one in courses[:LISTED]]
+    more = len(courses) - LISTED
+    words += [f"{more} older ones with a dose"] if more > 0 else []
+    return "; ".join(words) + (f"; and {len(others)} without a dose" if others else "")
+
+
+def course_words(course: Procedure) -> str:
+    """A course of which a dose is known: the dose, where, and when."""
+    return f"{dose_words(course)}, {course.when.text if course.when else 'date not recorded'}"
+
+
+def not_recorded(facts: Facts) -> tuple[str, ...]:
+    """What the record does not say of earlier radiotherapy, where it gives a dose of it."""
+    courses = dosed(facts)
+    told = [(one, volume) for one in courses for volume in _told(one)]
+    return tuple(
+        word
+        for word, lacking in (
+            ("dose and levels of the entries without a dose", len(courses) < len(irradiated(facts))),
+            ("fractions", not all(volume.fractions for _, volume in told)),
+            ("levels", not all(volume.levels or one.elsewhere for one, volume in told)),
+            ("date", not all(one.when for one in courses)),
+        )
+        if lacking
+    )
 
 
 def before_surgery(facts: Facts, when: When | None) -> bool:
@@ -63,10 +102,25 @@ def words(procedures: tuple[Procedure, ...]) -> str:
 
 def dose_words(procedure: Procedure) -> str:
     """What a course gave to the spine; the highest dose where no volume is known to lie in it; empty if not known."""
-    in_spine = [one for one in procedure.doses if one.levels]
-    if not procedure.doses:
-        return ""
-    first = (in_spine or procedure.doses)[0]
-    place = ", ".join(sorted(first.levels)) if first.levels else "volume not stated as spine"
-    fractions = f" in {first.fractions} fractions" if first.fractions else ""
-    return f"{(first.dose_cgy / 100).normalize():f} Gy{fractions} ({place})"
+    return " and ".join(_volume(one, procedure) for one in _told(procedure))
+
+
+def _told(procedure: Procedure) -> tuple[Irradiated, ...]:
+    """Every volume that met the spine, as each may be irradiated again; else the one of the highest dose."""
+    return tuple(one for one in procedure.doses if one.levels) or procedure.doses[:1]
+
+
+def _volume(one: Irradiated, course: Procedure) -> str:
+    dose = f"{(one.dose_cgy / 100).normalize():f} Gy"
+    if one.fractions:
+        dose += f" in {one.fractions} fraction{'' if one.fractions == 1 else 's'}"
+    if one.levels:
+        return f"{dose} to {', '.join(sorted(one.levels, key=_from_above))}"
+    if course.elsewhere:
+        return f"{dose} outside the spine"
+    site = f", course at {', '.join(sorted(course.levels, key=_from_above))}" if course.levels else ""
+    return f"{dose}, volume not stated as spine{site}"
+
+
+def _from_above(level: str) -> tuple[int, str]:
+    return (levels.VERTEBRAE.index(level) if level in levels.VERTEBRAE else len(levels.VERTEBRAE), level)

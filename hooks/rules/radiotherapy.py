@@ -28,8 +28,7 @@ def decide(facts: Facts) -> Outcome:
         return NotApplicable("radiotherapy is ordered, or the radiation oncologist has been asked lately", asked)
     earlier = treatment.irradiated(facts)
     if earlier:
-        missing = "site, dose and date of the earlier radiotherapy: a second course is a specialist decision"
-        return CannotTell((missing,), ask=True, because=(*earlier, *pain))
+        return CannotTell((_before(facts),), ask=True, because=(*earlier, *pain))
     table = noms.of(facts)
     if table.row is None:
         return CannotTell(table.missing, ask=True, because=(*metastases, *pain, *table.because))
@@ -62,6 +61,15 @@ def _asked(facts: Facts) -> tuple[Fact, ...]:
     )
     ordered = (o for o in imaging.pending(facts, *treatment.RADIOTHERAPY) if not o.elsewhere)
     return (*ordered, *lately)
+
+
+def _before(facts: Facts) -> str:
+    """What the specialist needs of the earlier radiotherapy; what the record has is not asked for."""
+    if not treatment.dosed(facts):
+        return "site, dose and date of the earlier radiotherapy: a second course is a specialist decision"
+    known, unknown = treatment.again(facts)[0], " and ".join(treatment.not_recorded(facts))
+    ask = f"; not on record: {unknown}" if unknown else ""
+    return f"a specialist's review of the earlier radiotherapy ({known}{ask}) before a second course"
 
 
 def _surgeon(facts: Facts) -> tuple[str, ...]:

@@ -115,7 +115,7 @@ def _variant(facts: Facts, asked: Asked) -> str:
     if asked.surgeon:
         return "operation" if asked.operation else "surgeon"
     if asked.prior:
-        return "again"
+        return "again_known" if treatment.dosed(facts) else "again"
     if asked.emergency:
         return "emergency"
     return "gaps" if asked.gaps else "stereotactic" if asked.stereotactic else "ask"
@@ -124,7 +124,7 @@ def _variant(facts: Facts, asked: Asked) -> str:
 def _wording(facts: Facts, asked: Asked) -> Wording:
     gaps = ", ".join(line.partition(" within")[0] for line in asked.gaps)
     variant = _variant(facts, asked)
-    text = KNOWLEDGE.card(variant, cancer=cancer.name(facts), gaps=gaps, study=proposals.study(facts))
+    text = _text(facts, variant, gaps)
     stopped = variant in ("pregnant", "infection")
     lines = [*advice.infection(facts), *text.do, *_pregnancy_lines(facts, asked)]
     lines += [asked.table.line()] if asked.table.row and not asked.infected and variant != "image" else []
@@ -138,9 +138,20 @@ def _wording(facts: Facts, asked: Asked) -> Wording:
     return Wording(text.indicator, text.summary, tuple(lines), text.why, text.why_not)
 
 
+def _text(facts: Facts, variant: str, gaps: str) -> Wording:
+    """An earlier course stands in the summary with its dose where there is room."""
+    words = {"cancer": cancer.name(facts), "gaps": gaps, "study": proposals.study(facts)}
+    if variant != "again_known":
+        return KNOWLEDGE.card(variant, **words)
+    words["courses"] = treatment.again(facts)[0]
+    return advice.that_fits(KNOWLEDGE.card(one, **words) for one in ("again_known", "again_known_short"))
+
+
 def _dose_lines(facts: Facts, asked: Asked, variant: str) -> list[str]:
     """Of earlier courses and of stereotactic treatment."""
     lines = list(advice.again(facts)) if asked.prior else [] if variant == "ask" else [KNOWLEDGE.text("prior")]
+    unknown = treatment.not_recorded(facts) if treatment.dosed(facts) else ()
+    lines += [KNOWLEDGE.text("obtain", unknown=" and ".join(unknown))] if unknown else []
     return lines + ([KNOWLEDGE.text("stereotactic_line")] if asked.stereotactic and variant != "stereotactic" else [])
 
 

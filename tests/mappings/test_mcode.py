@@ -307,13 +307,13 @@ class TestRadiotherapy:
         (done,) = facts(course(dose(value, unit)), volume()).procedures
         assert done.doses == (Irradiated(Decimal(3000), 10, frozenset({"T12"}), "PTV T12"),)
         assert done.levels == {"T12"}
-        assert treatment.dose_words(done) == "30 Gy in 10 fractions (T12)"
+        assert treatment.dose_words(done) == "30 Gy in 10 fractions to T12"
 
     def test_the_dose_to_the_spine_is_told_before_a_higher_one_elsewhere(self) -> None:
         elsewhere = dose(6000, volume="BodyStructure/w")
         (done,) = facts(course(elsewhere, dose(800)), volume(), volume("78904004", id="w")).procedures
         assert [d.dose_cgy for d in done.doses] == [6000, 800]
-        assert treatment.dose_words(done) == "8 Gy in 10 fractions (T12)"
+        assert treatment.dose_words(done) == "8 Gy in 10 fractions to T12"
 
     def test_a_contained_volume(self) -> None:
         (done,) = facts(course(dose(3000, volume="#v"), contained=[{"resourceType": "X"}, volume()])).procedures
