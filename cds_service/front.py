@@ -20,6 +20,7 @@ from flask import Flask, Response, g, request
 from granian._granian import RSGIHTTPProtocol as HTTPProtocol
 from granian.rsgi import Scope
 
+from cds_service import unread
 from cds_service.arrival import Arrival, Shelf
 from cds_service.audit import AuditLine
 from cds_service.config import Settings
@@ -56,6 +57,9 @@ class FrontDoor:
         self._shelf = Shelf(BODIES_HELD * settings.max_body_bytes)
         self._at_work: set[asyncio.Task[Reply]] = set()
         app.after_request(_only_in_time)
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._beginning = loop.create_task(unread.limit(self.settings.body_seconds))
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         """Answers one request. What the server runs is no asyncio task, and time limits need one."""

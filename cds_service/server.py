@@ -13,6 +13,7 @@ from math import ceil
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 from granian.server.common import AbstractServer
@@ -22,6 +23,7 @@ from cds_service.config import PREFIX, Settings
 from cds_service.tenants import SettingsError
 
 CONNECTIONS = 1024  # open at once, for each worker
+BETWEEN_REQUESTS = 3  # times the seconds for a body: for headers, and for a connection that waits for its next request
 END_SECONDS = 1  # after Ctrl-C or SIGTERM, for calls that are under way, beyond what they may take to read
 OPEN_FILES = 4096  # connections of callers, and of ours to FHIR servers and to the store
 
@@ -40,6 +42,7 @@ def serve(settings: Settings, environment: Mapping[str, str], example: bool) -> 
         factory=True,
         interface=Interfaces.RSGI,  # see front.py
         http=HTTPModes.http1,  # whose time limit for headers holds from the first byte on
+        http1_settings=HTTP1Settings(header_read_timeout=BETWEEN_REQUESTS * settings.body_seconds * 1000),
         address=settings.host,
         port=settings.port,
         workers=settings.workers,
@@ -52,7 +55,6 @@ def serve(settings: Settings, environment: Mapping[str, str], example: bool) -> 
     print(f"Serving tenant {settings.tenant.tenant.name} on {settings.public_base_url}", file=sys.stderr, flush=True)
     if not settings.tenant.issuer:
         print("Callers are not authenticated: a sandbox, not for patients.", file=sys.stderr, flush=True)
-    server.on_startup(lambda: _hang_up_on_who_does_not_read(server, settings.body_seconds))
     if example:
         server.on_startup(lambda: _post_example(settings, server))
     server.serve()
@@ -76,16 +78,6 @@ def _allow_open_files() -> None:
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _hang_up_on_who_does_not_read(server: AbstractServer[Any], seconds: int) -> None:
-    """Ends a connection of whose answer nothing was taken for so long; such callers could else take every place.
-
-    Granian has no time limit for answers. Linux has one, and a connection takes it over from the socket that listens.
-    """
-    listening: socket.socket | None = getattr(server, "_sso", None)
-    if listening is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, seconds * 1000)
 
 
 def _post_example(settings: Settings, server: AbstractServer[Any]) -> None:
