@@ -129,7 +129,9 @@ def _tell_what_is_not_live(tenant: Tenant) -> None:
     grave = [name for name, rule in knowledge.catalogue().items() if rule.longest_rest == 0]
     found = [f"{name} ({tenant.mode(name)})" for name in grave if tenant.mode(name) != "live"]
     if found:
-        print(f"Emergencies and contraindications not shown here: {', '.join(found)}", file=sys.stderr, flush=True)
+        named = ", ".join(found)
+        print(f"Emergencies and contraindications not shown here: {named}.", file=sys.stderr)
+        print("Other rules leave these cases to them: such a patient may see no card.", file=sys.stderr, flush=True)
 
 
 def _evaluate(parsed: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,11 @@ LONGEST = 255  # of an id, a system or a code
 ACCEPTED, OVERRIDDEN = "accepted", "overridden"
 REASONS = ("overrideReason", "overrideReasons")  # the standard's name, and Epic's, which is an object all the same
 FIRST_YEAR = 2000
+# What is kept word for word has the shape of a code: any other text may name the patient, and becomes "other".
+CODE = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
+URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]{1,240}")
+UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+NO_CODE = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +124,8 @@ def _accepted(item: Mapping[str, Any]) -> Iterator[str]:
         place = f"acceptedSuggestions[{number}]"
         if not isinstance(suggestion, dict):
             raise _Wrong(place, "must be an object")
-        yield _text(suggestion, "id", f"{place}.")
+        identifier = _text(suggestion, "id", f"{place}.")
+        yield identifier if UUID.fullmatch(identifier) else NO_CODE
 
 
 def _reason(item: Mapping[str, Any]) -> tuple[str, str, bool]:
@@ -138,4 +145,5 @@ def _reason(item: Mapping[str, Any]) -> tuple[str, str, bool]:
     if not isinstance(reason, dict):
         raise _Wrong(f"{name}.reason", "must be a Coding")
     prefix = f"{name}.reason."
-    return _text(reason, "system", prefix, needed=False), _text(reason, "code", prefix), bool(comment)
+    system, code = _text(reason, "system", prefix, needed=False), _text(reason, "code", prefix)
+    return (system if URI.fullmatch(system) else ""), (code if CODE.fullmatch(code) else NO_CODE), bool(comment)

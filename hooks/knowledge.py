@@ -36,7 +36,7 @@ KEYS = {
     "review",
 }
 OPTIONAL_KEYS = {"thresholds", "group", "after_emergency", "longest_rest"}
-CARD_KEYS = {"indicator", "summary", "do", "why", "why_not"}
+CARD_KEYS = {"indicator", "summary", "do", "why", "why_not", "longest_rest"}
 REVIEW_KEYS = {"authored_by", "checked_by", "reviewed", "next_review"}
 LONGEST_REST = 365  # days; every override ends
 STATUSES = ("draft", "active", "retired")
@@ -101,6 +101,7 @@ class Knowledge:
     thresholds: Mapping[str, Threshold]
     sources: tuple[Source, ...]
     cards: Mapping[str, Wording]
+    rests: Mapping[str, int]  # days, by variant of the card: where it may rest for less than the rule
     review: Mapping[str, str]
     words: Mapping[str, str] = field(init=False, repr=False, compare=False)  # thresholds as card texts say them
 
@@ -152,9 +153,6 @@ def read(name: str, data: Mapping[str, Any]) -> Knowledge:
         raise KnowledgeError(f"{name}.toml: guideline names no [[source]]")
     if not isinstance(data.get("after_emergency", False), bool):
         raise KnowledgeError(f"{name}.toml: after_emergency must be true or false")
-    rest = data.get("longest_rest")
-    if rest is not None and (type(rest) is not int or not 0 <= rest <= LONGEST_REST):
-        raise KnowledgeError(f"{name}.toml: longest_rest must be a whole number of days from 0 to {LONGEST_REST}")
     if data["status"] not in STATUSES:
         raise KnowledgeError(f"{name}.toml: status must be one of {STATUSES}")
     return Knowledge(
@@ -166,7 +164,7 @@ def read(name: str, data: Mapping[str, Any]) -> Knowledge:
         implements=tuple(data["implements"]),
         group=data.get("group", ""),
         after_emergency=data.get("after_emergency", False),
-        longest_rest=rest,
+        longest_rest=_rest(name, data),
         guideline=by_id[data["guideline"]],
         strength=data["strength"],
         certainty=data["certainty"],
@@ -175,6 +173,9 @@ def read(name: str, data: Mapping[str, Any]) -> Knowledge:
         thresholds=MappingProxyType(thresholds),
         sources=tuple(by_id.values()),
         cards=MappingProxyType({key: _card(name, key, entry) for key, entry in data["card"].items()}),
+        rests=MappingProxyType(
+            {key: rest for key, entry in data["card"].items() if (rest := _rest(name, entry)) is not None}
+        ),
         review=_review(name, data["review"]),
     )
 
@@ -222,6 +223,18 @@ def _card(name: str, key: str, entry: Mapping[str, Any]) -> Wording:
     except ValueError as error:
         raise KnowledgeError(f"{name}.toml: card.{key}: {error}") from error
     return text
+
+
+def _rest(name: str, entry: Mapping[str, Any]) -> int | None:
+    rest: int | None = entry.get("longest_rest")
+    if rest is not None and (type(rest) is not int or not 0 <= rest <= LONGEST_REST):
+        raise KnowledgeError(f"{name}.toml: longest_rest must be a whole number of days from 0 to {LONGEST_REST}")
+    return rest
+
+
+def _rests(name: str, cards: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    found = {key: _rest(name, entry) for key, entry in cards.items()}
+    return {key: rest for key, rest in found.items() if rest is not None}
 
 
 def _review(name: str, entry: Mapping[str, Any]) -> Mapping[str, str]:

@@ -102,20 +102,26 @@ def _is_emergency(outcome: Recommend | CannotTell) -> bool:
 
 
 def fingerprint(rule: str, version: str, outcome: Recommend | CannotTell) -> str:
-    """32 hexadecimal digits that change with any fact behind the outcome, and with what it asks for.
+    """32 hexadecimal digits that change with any fact behind the outcome, with what it says, and with what it asks for.
 
-    Not part of it: wording, which may count days; ids, under which the same entry may come again; and the times of
-    draft orders, which are new in each session.
+    What a card says is part of it: rules read more facts than they name as their grounds (an implant, hospice care, the
+    primary tumour), and whoever overrode the card has not seen what it would say now. Not part of it: ids, under which
+    the same entry may come again, and the times of draft orders, which are new in each session.
     """
     said = (
         rule,
         version,
-        outcome.says.indicator if isinstance(outcome, Recommend) else "",
         sorted(set(map(_of_fact, outcome.because))),
         sorted(outcome.missing),
-        [_of_suggestion(one) for one in outcome.suggestions] if isinstance(outcome, Recommend) else [],
+        _of_card(outcome) if isinstance(outcome, Recommend) else (),
     )
     return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
+
+
+def _of_card(outcome: Recommend) -> tuple[object, ...]:
+    says = outcome.says
+    words = (says.indicator, says.summary, says.do, says.why, says.why_not)
+    return (*words, [_of_suggestion(one) for one in outcome.suggestions])
 
 
 def _of_fact(fact: Fact) -> str:
@@ -145,7 +151,7 @@ def _plain(value: object) -> object:
 
 
 def _of_suggestion(suggestion: Suggestion) -> tuple[object, ...]:
-    return tuple(map(_of_order, suggestion.create)), len(suggestion.delete)
+    return suggestion.label, tuple(map(_of_order, suggestion.create)), len(suggestion.delete)
 
 
 def _of_order(order: ProposedOrder) -> tuple[object, ...]:
@@ -189,7 +195,12 @@ def _review(entry: Mapping[str, Any]) -> Mapping[str, str]:
     )
 
 
-def states(decisions: Iterable[Decision]) -> dict[str, State]:
-    """By rule: what may be silenced among some decisions."""
-    found = {one.rule: state(one) for one in decisions}
+def states(live: Iterable[Decision], decisions: Iterable[Decision]) -> dict[str, State]:
+    """By rule: what may be silenced among the live decisions. Nothing while any of `decisions` is critical.
+
+    In an emergency the whole picture is shown: what was set aside in calmer days may bear on it.
+    """
+    if any(isinstance(one.outcome, Recommend) and one.outcome.says.indicator == "critical" for one in decisions):
+        return {}
+    found = {one.rule: state(one) for one in live}
     return {rule: one for rule, one in found.items() if one is not None}

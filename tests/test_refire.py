@@ -61,7 +61,15 @@ def test_a_check_of_an_order_rests_for_a_day_at_most() -> None:
     assert set(longest.values()) == {0, 1}
 
 
-@pytest.mark.parametrize(("rule", "word"), [("spine_mri_for_pain", "infection"), ("bone_agent_preflight", "calcium")])
+@pytest.mark.parametrize(
+    ("rule", "word"),
+    [
+        ("spine_mri_for_pain", "infection"),
+        ("bone_agent_preflight", "calcium"),
+        ("whole_spine_mri", "contraindicated"),
+        ("bone_modifying_agent", "no bone agent"),
+    ],
+)
 def test_variants_that_never_rest(rule: str, word: str) -> None:
     never = [one for name, one in SPOKEN if one.rule == rule and one.outcome.longest_rest == 0]  # type: ignore[union-attr] # SPOKEN are recommendations
     assert never
@@ -141,7 +149,7 @@ def variants(fact: Fact) -> list[Fact]:
 
 
 @pytest.mark.parametrize(("name", "decision"), RESTING, ids=[name for name, _ in RESTING])
-def test_other_words_another_order_or_the_same_draft_anew_do_not(name: str, decision: Decision) -> None:
+def test_another_id_another_order_or_the_same_draft_anew_do_not(name: str, decision: Decision) -> None:
     assert isinstance(decision.outcome, Recommend)
     outcome, before = decision.outcome, refire.state(decision)
     same = tuple(replace(fact, label="in other words", source=f"{fact.source}-again") for fact in outcome.because)
@@ -153,8 +161,22 @@ def test_other_words_another_order_or_the_same_draft_anew_do_not(name: str, deci
         for fact in outcome.because
     )
     assert refire.state(changed(decision, because=anew)) == before
-    says = replace(outcome.says, summary="41 days ago", do=("today",))
-    assert refire.state(changed(decision, says=says)) == before
+
+
+@pytest.mark.parametrize("part", ["summary", "do", "why", "why_not"])
+def test_other_advice_brings_the_card_back(part: str) -> None:
+    """Rules read more facts than they name as their grounds; what they say of them is part of the state."""
+    for _, decision in RESTING:
+        says = decision.outcome.says  # type: ignore[union-attr] # RESTING are recommendations
+        other = "another" if part == "summary" else (*getattr(says, part), "another")
+        assert refire.state(changed(decision, says=replace(says, **{part: other}))) != refire.state(decision)
+
+
+def test_nothing_rests_while_an_emergency_speaks() -> None:
+    critical = next(one for _, one in SPOKEN if one.outcome.says.indicator == "critical")  # type: ignore[union-attr] # as above
+    live = [RESTING[0][1]]
+    assert refire.states(live, live)
+    assert refire.states(live, [*live, critical]) == {}
 
 
 def test_a_draft_of_another_kind_is_another_state() -> None:
@@ -176,8 +198,8 @@ def test_the_next_day_is_the_same_state_while_the_rule_says_the_same(name: str, 
 
 
 def asked(outcome: Any) -> tuple[object, ...]:
-    """All but the words, which may count days."""
-    return outcome.because, outcome.missing, outcome.suggestions, outcome.says.indicator
+    """All that the state is made of."""
+    return outcome.because, outcome.missing, outcome.suggestions, outcome.says
 
 
 # -- the knowledge file

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, Row, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from cds_service.feedback import OVERRIDDEN, Feedback
+from cds_service.feedback import OVERRIDDEN, UUID, Feedback
 from cds_service.store import calls, overrides
 from cds_service.store.calls import Speech
 from cds_service.store.database import Store
@@ -19,6 +19,7 @@ from hooks import knowledge, refire
 from hooks.override_reasons import OVERRIDE_SYSTEM
 
 DAY = 86_400_000  # milliseconds
+UNKNOWN_CARD = "unknown:"  # and a digest: what is not the uuid of a card of ours may be any text
 RESTS = ("shown", "asked")  # fates of rules whose card the user has seen
 
 
@@ -92,7 +93,7 @@ def _insert(
         "tenant": scope.tenant,
         "caller": scope.caller,
         "service": scope.service,
-        "card": item.card,
+        "card": item.card if shown is not None or UUID.fullmatch(item.card) else UNKNOWN_CARD + item.digest()[:16],
         "call": None if shown is None else shown.id,
         "outcome": item.outcome,
         "outcome_at": item.outcome_at,
@@ -111,10 +112,10 @@ def _overrides(
 ) -> Iterator[Override]:
     """One for each rule on the card that may rest; none when a rule stands on it that must not: what did the user mean?
 
-    The rest counts from the user's click, but from no earlier than the answer and no later than now: callers' clocks
-    may be wrong, and every rest must end.
+    The rest counts from the user's click, but from no earlier than the answer and no later than a day after it: clocks
+    of callers may be wrong, a report may come again with another time, and every rest must end.
     """
-    since = min(max(item.outcome_at, shown.answered_at), now)
+    since = min(max(item.outcome_at, shown.answered_at), shown.answered_at + DAY, now)
     on_card = _on_card(connection, item, shown)
     if not all(said.state for said in on_card):
         return

@@ -85,5 +85,5 @@ def _recommend(facts: Facts, drafts: tuple[Medication, ...], because: tuple[Fact
         says=Wording(text.indicator, text.summary, (*lines, *text.do), text.why, text.why_not),
         missing=tuple(check.gap for check in gaps),
         suggestions=dentist,
-        longest_rest=int(KNOWLEDGE.value("calcium_rest")) if any(c.line == "calcium" for c in gaps) else None,
+        longest_rest=min((KNOWLEDGE.rests[c.line] for c in told if c.line in KNOWLEDGE.rests), default=None),
     )

@@ -95,6 +95,7 @@ def _recommend(facts: Facts, indication: tuple[Finding, ...]) -> Recommend:
         says=Wording(text.indicator, text.summary, do, (*text.why, *bone_agent_advice.precursors(facts)), text.why_not),
         missing=_missing(facts, variant),
         suggestions=() if holds else bone_agent_orders.offers(facts, indication),
+        longest_rest=KNOWLEDGE.rests.get(variant),
     )
 
 

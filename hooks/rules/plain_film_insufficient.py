@@ -61,6 +61,7 @@ def _speak(
             text.why_not,
         ),
         suggestions=proposals.spine_imaging(facts, "stat" if urgent else "urgent", because, drafts if film else ()),
+        longest_rest=KNOWLEDGE.rests.get(variant),
     )
 
 

@@ -45,7 +45,7 @@ def decide(facts: Facts) -> Outcome:
         says=Wording(text.indicator, text.summary, lines, text.why, text.why_not),
         missing=_missing(facts, open_pain),
         suggestions=proposals.spine_imaging(facts, "urgent", because),
-        longest_rest=int(KNOWLEDGE.value("infection_rest")) if infected else None,
+        longest_rest=KNOWLEDGE.rests.get(variant),
     )
 
 

@@ -43,6 +43,7 @@ def decide(facts: Facts) -> Outcome:
             text.indicator, text.summary, (*text.do, *proposals.spine_imaging_lines(facts)), text.why, text.why_not
         ),
         suggestions=proposals.spine_imaging(facts, priority, because, regional),
+        longest_rest=KNOWLEDGE.rests.get(variant),
     )
 
 

@@ -92,8 +92,9 @@ def test_epics_form_is_understood(server: RunningServer, folder: Path) -> None:
         "userComment": "later",
         "extension": {"com.epic.cdshooks.feedback.overrideReason.reasonDisplay": "Not now"},
     }
-    assert report(server, item(card="card-17 of the site", overrideReasons=reason)).status_code == 200
-    (row,) = rows(folder, "card-17 of the site")
+    card = server.post(call_body()).json()["cards"][-1]["uuid"]
+    assert report(server, item(card=card, overrideReasons=reason)).status_code == 200
+    (row,) = rows(folder, card)
     assert (row["reason_system"], row["reason_code"], row["commented"]) == ("urn:epic:reasons", "1", 1)
 
 

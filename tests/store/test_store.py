@@ -31,7 +31,7 @@ from hooks import refire
 from hooks.refire import State
 
 NOW = 1_790_000_000_000
-DAY = 86_400_000
+DAY, HOUR = 86_400_000, 3_600_000
 SCOPE = Scope("here", "https://ehr.example.org", "spine-patient-view")
 CARD = "2f6d8a36-6a0e-4c0c-9a53-0d7a1a1c7d11"
 CALL = Call(
@@ -41,7 +41,7 @@ CALL = Call(
     SCOPE.service,
     "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea",
     "ab" * 32,
-    NOW - DAY,
+    NOW - DAY // 2,
     "2026-09-20",
     12.5,
     "00" * 16,
@@ -171,11 +171,11 @@ def test_a_report_sent_again_changes_nothing(store: Store) -> None:
 def test_a_later_override_takes_the_place_of_the_earlier_one_and_never_the_other_way(store: Store) -> None:
     calls.write(store, CALL, [PAIN])
     override(store, NOW, reason_code="patient-refuses")
-    override(store, NOW + DAY, reason_code="action-completed")
-    end = NOW + DAY + refire.rests().rest("action-completed").days * DAY
+    override(store, NOW + HOUR, reason_code="action-completed")
+    end = NOW + HOUR + refire.rests().rest("action-completed").days * DAY
     assert resting(store, end - 1) == ["multidisciplinary_review"]
     assert resting(store, end) == []
-    override(store, NOW + DAY, outcome_at=NOW - DAY, reason_code="cds-not-applicable")
+    override(store, NOW + HOUR, outcome_at=NOW - HOUR, reason_code="cds-not-applicable")
     assert resting(store, end) == []
 
 
@@ -222,6 +222,15 @@ def test_what_was_not_on_the_card_or_must_not_rest_does_not(store: Store, said: 
     calls.write(store, CALL, [said])
     override(store)
     assert rows(store, "override") == 0
+
+
+def test_a_card_dismissed_again_and_again_rests_no_longer(store: Store) -> None:
+    """Reports that differ in their time alone, the last of them in the year 9999."""
+    calls.write(store, CALL, [PAIN])
+    for number, clock in enumerate((0, DAY, 40 * DAY, 2_900_000 * DAY)):
+        override(store, NOW + number * 20 * DAY, outcome_at=NOW + clock)
+    days = refire.rests().rest("patient-refuses").days
+    assert resting(store, CALL.answered_at + (days + 1) * DAY) == []
 
 
 def test_nothing_rests_by_a_card_that_also_holds_what_must_not(store: Store) -> None:
@@ -273,7 +282,7 @@ def test_what_has_been_kept_long_enough_goes_and_the_rest_stays(store: Store) ->
     calls.write(store, old, [PAIN])
     calls.write(store, fresh, [PAIN])
     reports.keep(store, SCOPE, [Feedback(CARD, "overridden", NOW - 11 * DAY)], NOW - 11 * DAY)
-    reports.keep(store, SCOPE, [Feedback(CARD, "overridden", NOW)], NOW)
+    reports.keep(store, SCOPE, [Feedback(CARD, "overridden", NOW, reason_code="patient-refuses")], NOW)
     SharedTokens(store).accept_once("iss", "old", NOW / 1000 - 1, 0)
     SharedTokens(store).accept_once("iss", "new", NOW / 1000 + 1, 0)
     retention.purge(store, 10, NOW)
