@@ -22,6 +22,16 @@ HISTORY = "personal_history_of_cancer"
 RELATED = (f"{MCODE}related-primary-cancer-condition", f"{CORE}condition-related")
 ASSERTED = f"{CORE}condition-assertedDate"
 LATERALITY, LOCATION = f"{MCODE}laterality-qualifier", f"{MCODE}body-location-qualifier"
+# A code that says itself that the metastasis is elsewhere, or over: no site makes a lesion of a vertebra of it.
+ELSEWHERE = frozenset(
+    {
+        "visceral_or_brain_metastasis",
+        "intradural_metastasis",
+        "bone_marrow_metastasis",
+        "history_of_metastatic_cancer",
+        HISTORY,
+    }
+)
 SIDES = {"laterality_left": "left", "laterality_right": "right", "laterality_bilateral": "bilateral"}
 
 
@@ -36,19 +46,25 @@ def read(chart: Chart, as_of: date) -> tuple[Finding, ...]:
 
 
 def _finding(chart: Chart, kept: Kept[Condition], pathology: frozenset[str], as_of: date) -> Finding:
-    condition = kept.resource
+    condition, sites = kept.resource, levels(kept.resource.bodySite)
     return Finding(
         source=kept.reference,
-        concepts=kept.concepts | histology.types_of(condition, kept.concepts, pathology),
+        concepts=kept.concepts | _of_the_spine(kept, sites) | histology.types_of(condition, kept.concepts, pathology),
         label=coded.label(condition.code),
         onset=dates.when(relevance.onset(condition)),
         recorded=_recorded(condition),
         status=_status(kept, as_of),
         certain=coded.first_code(condition.verificationStatus) not in SUSPECTED,
-        levels=levels(condition.bodySite),
+        levels=sites,
         laterality=_side(condition.bodySite or ()),
         primary=_primary(chart, condition),
     )
+
+
+def _of_the_spine(kept: Kept[Condition], sites: frozenset[str]) -> frozenset[str]:
+    """mCODE codes "metastasis", wherever, and says by the body site alone that it is in the spine."""
+    spinal = sites and "secondary_cancer" in kept.concepts and not kept.concepts & ELSEWHERE
+    return frozenset({"spinal_metastasis"}) if spinal else coded.NO_CONCEPTS
 
 
 def _recorded(condition: Condition) -> When | None:

@@ -38,6 +38,8 @@ MEASUREMENTS = {
     "kps_score": "kps",
 }
 RANGES: dict[str, tuple[int, int]] = {"pain_score": (0, 10), "ecog": (0, 5), "kps": (0, 100)}
+# Between two values that a score can have. Karnofsky's scale has tens; the fives between them are written too.
+STEPS = {"ecog": 1, "kps": 5}
 ANSWERS = {"ecog": "ecog_answer", "kps": "kps_answer"}
 REPLACES = f"{CORE}observation-replaces"
 
@@ -128,19 +130,27 @@ def _one(
     valued: Observation | Component,
     interpretation: list[CodeableConcept] | None,
 ) -> Iterator[Measurement | NotRead]:
-    value = _value(name, valued, interpretation)
-    if isinstance(value, Problem):
-        if valued is not observation or not _only_a_heading(observation):
-            yield NotRead(kept.reference, name, value.reason, taken(observation))
-        return
+    """What one element says: one measurement, or several where a number and its coded answers contradict each other."""
+    values = _values(name, valued, interpretation)
+    when, limits, label = taken(observation), _limits(name, valued.referenceRange), _labelled(valued)
+    for value in values:
+        if isinstance(value, Problem):
+            if valued is not observation or not _only_a_heading(observation):
+                yield NotRead(kept.reference, name, value.reason, when)
+        elif not _on_scale(name, value):
+            yield NotRead(kept.reference, name, "outside its scale", when)
+        else:
+            yield Measurement(kept.reference, name, value, when, *limits, label=label)
+            if when is None:
+                yield NotRead(kept.reference, name, UNDATED)
+
+
+def _on_scale(name: str, value: Decimal) -> bool:
+    """Can the score have this value? Of what is no score, only that it is not negative."""
     lowest, highest = RANGES.get(name, (0, None))
     if value < lowest or (highest is not None and value > highest):
-        yield NotRead(kept.reference, name, "outside its scale", taken(observation))
-        return
-    when, limits = taken(observation), _limits(name, valued.referenceRange)
-    yield Measurement(kept.reference, name, value, when, *limits, label=_labelled(valued))
-    if when is None:
-        yield NotRead(kept.reference, name, UNDATED)
+        return False
+    return name not in STEPS or value % STEPS[name] == 0
 
 
 def _only_a_heading(observation: Observation) -> bool:
@@ -156,24 +166,41 @@ def _labelled(valued: Observation | Component) -> str:
     return f"reported as {quantity.comparator} {quantity.value:g} {quantity.unit or quantity.code or ''}".rstrip()
 
 
-def _value(
+def _values(
     name: str, valued: Observation | Component, interpretation: list[CodeableConcept] | None
-) -> Decimal | Problem:
-    """The number; for performance status also a coded answer, as value or, in mCODE, as interpretation.
+) -> tuple[Decimal | Problem, ...]:
+    """What is stated; for performance status also coded answers, as value or, in mCODE, as interpretation.
 
-    A score may come as a text that is a whole number and nothing else.
+    A number and a code of the same meaning are one value; those that contradict each other all count, as results of the
+    same moment. A score may come as a text that is a whole number and nothing else.
     """
+    numeric = valued.valueQuantity is not None or valued.valueInteger is not None
+    answers = _answers(name, valued, interpretation) if name in ANSWERS else ()
+    if answers and not numeric:
+        return answers
+    return tuple(dict.fromkeys((_number(name, valued), *answers)))
+
+
+def _number(name: str, valued: Observation | Component) -> Decimal | Problem:
     if valued.valueQuantity is not None:
         return units.understand(name, valued.valueQuantity)
     if valued.valueInteger is not None:
         return Decimal(valued.valueInteger) if name in units.SCORES else units.UNIT
-    if name in ANSWERS:
-        for concept in (valued.valueCodeableConcept, *(interpretation or ())):
-            for coding in (concept.coding or ()) if concept else ():
-                score = codes.score(coding.system, coding.code)
-                if score is not None and ANSWERS[name] in codes.concepts(coding.system, coding.code):
-                    return Decimal(score)
     return scored.written(valued) if name in units.SCORES else units.NO_VALUE
+
+
+def _answers(
+    name: str, valued: Observation | Component, interpretation: list[CodeableConcept] | None
+) -> tuple[Decimal, ...]:
+    """The scores of the coded answers, each once."""
+    codings = (
+        coding
+        for concept in (valued.valueCodeableConcept, *(interpretation or ()))
+        for coding in (concept.coding or () if concept else ())
+        if ANSWERS[name] in codes.concepts(coding.system, coding.code)
+    )
+    scores = (codes.score(coding.system, coding.code) for coding in codings)
+    return tuple(dict.fromkeys(Decimal(score) for score in scores if score is not None))
 
 
 def _limits(name: str, ranges: list[ReferenceRange] | None) -> tuple[Decimal | None, Decimal | None]:
