@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import quote, urlsplit
@@ -100,11 +100,15 @@ def complete(
         return _with_drugs({**answers, **_with_reason(answers, lacking, why_not)}, drafts, Medicines())
     server = asked(request, base, access, connections, arrived)
     begun = {key: one for key in lacking if isinstance(one := answers[key], Given) and not one.misfit()}
-    fetched = fetch(request, lacking, server, begun)
+    of_drugs = {key: one for key, one in lacking.items() if one.partition("?")[0] in drug_references.OF_DRUGS}
+    others = begin(request, {key: lacking[key] for key in lacking if key not in of_drugs}, server, begun)
+    fetched = fetch(request, of_drugs, server, begun)
     answers |= {key: asked_for(key, one.answer) for key, one in fetched.items()}
+    # Not after the others: a slow search for something else must not cost the drugs their names.
     uses = drug_references.nameless(answers, drafts)
     medicines = fhir_medicines.fetch(uses, base, lambda queries: fetch(request, queries, server))
-    return _with_drugs(answers, drafts, medicines) if uses else answers
+    answers |= {key: asked_for(key, one.answer) for key, one in others.finish().items()}
+    return _with_drugs(answers, drafts, medicines)
 
 
 def _why_not(request: HookRequest, base: str | None, access: FhirAccess) -> str:
@@ -184,28 +188,46 @@ def asked(
     return Asked(connections.session, connections.threads, headers, base, allowance, turns)
 
 
-def fetch(
-    request: HookRequest, templates: Mapping[str, str], server: Asked, begun: Mapping[str, Given] | None = None
-) -> dict[str, Fetched]:
-    """Every template at once; what is not back at the deadline counts as timed out.
+@dataclass(frozen=True, slots=True)
+class Searches:
+    """Searches of one call that are under way together."""
 
-    `begun` holds first pages that are there already.
-    """
+    server: Asked
+    readings: Mapping[str, Reading]
+    calls: tuple[Future[None], ...]
+    unsent: Mapping[str, Fetched]
+
+    def finish(self) -> dict[str, Fetched]:
+        """What came of each; what is not back at the deadline counts as timed out."""
+        if wait(self.calls, timeout=max(self.server.allowance.seconds_left(), 0)).not_done:
+            for reading in self.readings.values():
+                reading.end()
+        for call in self.calls:  # one that has not begun need not; one under way has been ended
+            if not call.cancel() and call.done():
+                call.result()  # raises what the thread raised: a defect of ours must not look like a slow server
+        return {**self.unsent, **{key: reading.fetched() for key, reading in self.readings.items()}}
+
+
+def begin(
+    request: HookRequest, templates: Mapping[str, str], server: Asked, begun: Mapping[str, Given] | None = None
+) -> Searches:
+    """Starts every template at once. `begun` holds first pages that are there already."""
     readings: dict[str, Reading] = {}
-    fetched: dict[str, Fetched] = {}
+    unsent: dict[str, Fetched] = {}
     calls = []
     for key, template in templates.items():
         query = expand(template, request)
         if query is None:
             why = Unavailable("not sent, and its query needs something that the call does not say")
-            fetched[key] = Fetched(why, 0, 0, ())
+            unsent[key] = Fetched(why, 0, 0, ())
             continue
         readings[key] = Reading(server, (begun or {}).get(key))
         calls.append(server.threads.submit(readings[key].run, query))
-    if wait(calls, timeout=max(server.allowance.seconds_left(), 0)).not_done:
-        for reading in readings.values():
-            reading.end()
-    for call in calls:  # one that has not begun need not; one under way has been ended
-        if not call.cancel() and call.done():
-            call.result()  # raises what the thread raised: a defect of ours must not look like a slow server
-    return {**fetched, **{key: reading.fetched() for key, reading in readings.items()}}
+    return Searches(server, readings, tuple(calls), unsent)
+
+
+def fetch(
+    request: HookRequest, templates: Mapping[str, str], server: Asked, begun: Mapping[str, Given] | None = None
+) -> dict[str, Fetched]:
+    """Every template at once, until all are back or time is up."""
+    return begin(request, templates, server, begun).finish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -19,7 +20,7 @@ from cds_service.fhir_client import Connections, complete
 from cds_service.fhir_medicines import BATCH, MEDICINES, MOST, MOST_READ, wanted
 from cds_service.services import BY_HOOK
 from fhir_mappings import chart, facts
-from fhir_mappings.answers import Given, understand
+from fhir_mappings.answers import Given, Unavailable, understand
 from fhir_mappings.drug_references import Nameless
 from hooks.facts import Facts
 from tests.fhir_stub import FhirServer, Reply, reply, searchset
@@ -319,6 +320,33 @@ def test_the_deadline_is_that_of_the_whole_call(fhir_server: FhirServer, connect
     assert isinstance(found["medicationRequests"], Given)
     assert found["medicationRequests"].reason.endswith("timed out after 0.5 s")
     assert not [path for path, _ in fhir_server.asked if "Medication?" in path]
+
+
+def test_a_slow_search_for_something_else_does_not_cost_the_drugs(
+    fhir_server: FhirServer, connections: Connections
+) -> None:
+    """The drugs are known although the orders never come: they are asked for as soon as the medications are there."""
+    asked = threading.Event()
+    waited: list[bool] = []
+
+    def orders(handler: BaseHTTPRequestHandler) -> None:
+        waited.append(asked.wait(20))  # until the Medication has been asked for; then nothing comes
+        handler.close_connection = True
+
+    def drugs(handler: BaseHTTPRequestHandler) -> Reply:
+        asked.set()
+        return by_id(medication("m1"))(handler)
+
+    fhir_server.answer("MedicationRequest", searchset(order(1, "Medication/m1")))
+    fhir_server.answer("MedicationAdministration", searchset())
+    fhir_server.replies |= {"ServiceRequest": orders, "Medication": drugs}
+    templates = {"serviceRequests": "ServiceRequest?patient={{context.patientId}}", **TEMPLATES}
+    found = complete(request(fhir_server.url), templates, access(fhir_server.url, timeout_seconds=20), connections)
+    assert waited[0]
+    assert isinstance(found["serviceRequests"], Unavailable)
+    assert isinstance(found["medicationRequests"], Given)
+    assert not found["medicationRequests"].partial
+    assert isinstance(found[MEDICINES], Given)
 
 
 def test_the_bytes_are_those_of_the_whole_call(read: Read, fhir_server: FhirServer) -> None:
