@@ -13,6 +13,7 @@ import msgspec
 from cds_service import json_bounds
 from cds_service.errors import HookRequestError, TooMuch
 from cds_service.json_bounds import USUAL, Bounds
+from cds_service.json_members import Members, each_once
 from cds_service.services import CdsService
 from fhir_mappings.answers import ASKED, entries_in
 
@@ -20,9 +21,6 @@ UUID = re.compile(r"(urn:uuid:)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I
 FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")  # as FHIR has it: a caller can be told; chart.py reads longer ones too
 REFERENCE = re.compile(r"([A-Z][A-Za-z]{1,63})/([A-Za-z0-9\-.]{1,64})")
 HEADER_SAFE = re.compile(r"[\x21-\x7e]*")  # what a token may hold: it travels in a header of our own call
-# Possessive, or a key of megabytes would be remembered byte by byte in order to try again.
-KEY = re.compile(rb'[\s,]*+("(?:[^"\\]++|\\.)*+")\s*+:\s*+')
-MOST_KEYS = 1_000  # of the body, of its context or of its prefetch; we ask for about ten
 KNOWN_KEYS = frozenset(
     {
         *ASKED,
@@ -31,8 +29,6 @@ KNOWN_KEYS = frozenset(
     }
 )
 NOTHING = b""  # a field that was not sent
-Members = Mapping[str, bytes]
-"""The fields of an object, undecoded: each is then read by itself, so that an error can name it."""
 
 
 class DraftOrders(msgspec.Struct, gc=False):
@@ -112,7 +108,7 @@ def _body(body: bytes) -> Members:
         raise HookRequestError("", "The body must be a JSON object.") from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise HookRequestError("", "The body is not JSON, or is nested too deeply.") from error
-    return _each_once(body, members, "")
+    return each_once(body, members, "", KNOWN_KEYS)
 
 
 def hook_of(body: bytes) -> str | None:
@@ -166,37 +162,16 @@ def _encounter(context: Members) -> str | None:
 
 def _members(call: Members, name: str) -> Members:
     """The fields of an object of the body."""
-    return _each_once(call.get(name, NOTHING), _needed(_object, call, name, "an object"), name)
-
-
-def _each_once(text: bytes, values: dict[str, msgspec.Raw], expression: str) -> Members:
-    """A key that stands twice in an object is refused: of two answers to one question, which one is meant?
-
-    The object is known to be JSON. Walks over its keys alone; a value is passed over as the decoder found it, and
-    where something else stands than it found, there is a second value for that key.
-    """
-    if len(values) > MOST_KEYS:
-        raise TooMuch(expression, f"{expression or 'The body'} holds more than {MOST_KEYS} keys.")
-    members: dict[str, bytes] = {}
-    place = text.index(b"{") + 1
-    while match := KEY.match(text, place):
-        key = _text.decode(match[1])
-        value = bytes(values[key])
-        if key in members or not text.startswith(value, match.end()):
-            where = ".".join(filter(None, (expression, key if key in KNOWN_KEYS else "")))
-            raise HookRequestError(where, f"{where or 'The body'} holds a key twice.")
-        members[key] = value
-        place = match.end() + len(value)
-    return members
+    return each_once(call.get(name, NOTHING), _needed(_object, call, name, "an object"), name, KNOWN_KEYS)
 
 
 def _check_entries(request: HookRequest, most: int) -> None:
     """Adds up the entries of all Bundles, and names the one that is too many."""
-    held = 0
-    for where, bundle in {"context.draftOrders": request.draft_orders or b"null", **request.prefetch}.items():
+    held = entries_in(request.draft_orders or b"null")
+    for key, bundle in request.prefetch.items():
         held += entries_in(bundle)
         if held > most:
-            named = where if where not in request.prefetch else f"prefetch.{where}" if where in ASKED else "prefetch"
+            named = f"prefetch.{key}" if key in ASKED else "prefetch"
             raise TooMuch(named, f"{named} brings the call to more than {most} entries.")
 
 

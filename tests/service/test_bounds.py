@@ -13,8 +13,8 @@ from conftest import RunningServer, call_body
 
 from cds_service import fhir_client, hook_request, services
 from cds_service.errors import HookRequestError, TooMuch
-from cds_service.hook_request import MOST_KEYS
 from cds_service.json_bounds import Bounds
+from cds_service.json_members import MOST_KEYS
 from fhir_mappings import answers
 from fhir_mappings.answers import Given, Unavailable
 
