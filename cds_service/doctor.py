@@ -15,7 +15,7 @@ from cds_service.doctor_capabilities import Capabilities
 from cds_service.doctor_census import Census
 from cds_service.fhir_address import permitted
 from cds_service.fhir_client import Connections, FhirAccess
-from cds_service.fhir_medicines import MEDICINES
+from cds_service.fhir_medicines import MEDICINES, Medicines
 from cds_service.fhir_search import Fetched
 from cds_service.hook_request import HookRequest
 from cds_service.services import for_site
@@ -175,7 +175,18 @@ def _answers(site: _Site, patient_id: str, queries: Iterable[Tried]) -> dict[str
     uses = drug_references.nameless(answers)
     medicines = fhir_medicines.fetch(uses, site.base, lambda asked: site.fetch(request, asked))
     by_key[MEDICINES].results.extend(medicines.fetched)
+    answers = _in_doubt(answers, medicines, by_key)
     return answers | ({MEDICINES: Given(medicines.entries)} if medicines.entries else {})
+
+
+def _in_doubt(answers: dict[str, Answer], medicines: Medicines, by_key: Mapping[str, Tried]) -> dict[str, Answer]:
+    """Answers with a use of an unknown drug are known in part, as the services have it; their queries say so too."""
+    with_drugs = {**answers, MEDICINES: Given(medicines.entries)}
+    told = drug_references.in_doubt(answers, drug_references.nameless(with_drugs), medicines.reason)
+    for key, answer in told.items():
+        if answer is not answers[key]:
+            by_key[key].results[-1] = replace(by_key[key].results[-1], answer=answer)
+    return told
 
 
 def _base(server: str, token: str | None) -> str:

@@ -203,6 +203,10 @@ def test_drugs_by_reference_are_fetched_as_the_service_does(doctor: Doctor, stub
     assert (said.query("medicines")["resources"], said.query("medicines")["verdict"]) == (2, "works, not declared")
     assert said.report["drugs_not_named"] == 1
     assert "drugs named only by a Medication that did not come: 1" in said.report["gaps"]
+    rules = {one["rule"]: one for one in said.report["rules"]}
+    assert "medications" in rules["bone_modifying_agent"]["knows_in_part"]  # as the service says of every such call
+    assert said.query("medicationRequests")["verdict"].startswith("in part")
+    assert any(line.startswith("medicationRequests: 1 of unknown drug") for line in said.report["gaps"])
 
 
 def test_medications_that_may_not_be_had(doctor: Doctor, stub: FhirServer) -> None:
