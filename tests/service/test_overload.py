@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 import requests
-from conftest import RunningServer, call_body
+from conftest import RunningServer, call_body, serving
 from slow_server import serving_slowly
 from test_hostile_callers import CALL, connect, everything, head
 
@@ -21,6 +22,8 @@ from cds_service import config
 from cds_service.app import create_app
 from cds_service.front import ANSWERING, FEEDBACK_BODY, LIVE_REPLY, PRIVATE, QUICK, WAITING
 from cds_service.rooms import TOO_LATE, Turn
+from cds_service.server import OPEN_FILES
+from cds_service.tenants import SettingsError
 
 TENANT = 'environment = "sandbox"\n[tenant]\nname = "here"\n[fhir]\ntimeout_seconds = 0.5\n'
 
@@ -263,3 +266,59 @@ def test_only_one_of_two_answers() -> None:
     assert not timely.give_up()
     assert never.give_up()
     assert not never.begin()
+
+
+def settings(folder: Path, reading: float = 2.0, **given: str) -> config.Settings:
+    tenant = folder / "site.toml"
+    tenant.write_text(TENANT.replace("0.5", str(reading)))
+    return config.from_environment({"SPINE_CDS_TENANT": str(tenant), **{f"SPINE_CDS_{k}": v for k, v in given.items()}})
+
+
+def test_the_time_for_a_call_is_longer_than_that_for_reading(tmp_path: Path) -> None:
+    assert settings(tmp_path).call_seconds == 10
+    assert settings(tmp_path, 20.5).call_seconds == 26
+    assert settings(tmp_path, 2.0, CALL_SECONDS="3").call_seconds == 3
+    for reading, given in ((2.0, "2"), (3.0, "2"), (2.0, "0"), (2.0, "301"), (2.0, "ten"), (2.0, "1.5")):
+        with pytest.raises(SettingsError, match="SPINE_CDS_CALL_SECONDS"):
+            settings(tmp_path, reading, CALL_SECONDS=given)
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed", "refused"),
+    [
+        ("MAX_DEPTH", ("20", "400"), ("19", "401", "-1", "")),
+        ("MAX_ENTRIES", ("100", "100000"), ("99", "100001", "1e3")),
+    ],
+)
+def test_bounds_have_bounds(tmp_path: Path, name: str, allowed: tuple[str, ...], refused: tuple[str, ...]) -> None:
+    for text in allowed:
+        assert getattr(settings(tmp_path, **{name: text}), name.lower()) == int(text)
+    for text in refused:
+        with pytest.raises(SettingsError, match=f"SPINE_CDS_{name}"):
+            settings(tmp_path, **{name: text})
+
+
+def test_the_settings_reach_the_calls(tmp_path: Path) -> None:
+    with serving_slowly(tmp_path, SPINE_CDS_MAX_DEPTH="20", SPINE_CDS_MAX_ENTRIES="100") as server:
+        deep: Any = []
+        for _ in range(20):
+            deep = [deep]
+        assert server.post({**call_body(), "more": deep}).status_code == 400
+        full = call_body()
+        full["prefetch"]["conditions"]["entry"] *= 40
+        answer = server.post(full)
+        assert (answer.status_code, answer.json()["issue"][0]["expression"]) == (413, ["prefetch.conditions"])
+
+
+@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="asks /proc")
+def test_callers_cannot_use_up_the_files_that_may_be_open(tmp_path: Path) -> None:
+    """The server asks for more than it was started with, as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        with serving(tmp_path) as server:
+            lines = Path(f"/proc/{server.process.pid}/limits").read_text().splitlines()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    allowed = next(line for line in lines if "open files" in line).split()[3]
+    assert int(allowed) == (OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES))
