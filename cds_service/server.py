@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import socket
 import subprocess
 import sys
@@ -25,7 +24,6 @@ from cds_service.tenants import SettingsError
 CONNECTIONS = 1024  # open at once, for each worker
 BETWEEN_REQUESTS = 3  # times the seconds for a body: for headers, and for a connection that waits for its next request
 END_SECONDS = 1  # after Ctrl-C or SIGTERM, for calls that are under way, beyond what they may take to read
-OPEN_FILES = 4096  # connections of callers, and of ours to FHIR servers and to the store
 
 
 def serve(settings: Settings, environment: Mapping[str, str], example: bool) -> None:
@@ -35,7 +33,6 @@ def serve(settings: Settings, environment: Mapping[str, str], example: bool) -> 
     started later reads the same.
     """
     _check_address(settings.host, settings.port)
-    _allow_open_files()
     os.environ.update(environment)
     server = Server(
         "cds_service.app:from_environment",
@@ -70,14 +67,6 @@ def _check_address(host: str, port: int) -> None:
     except OSError as error:
         why = "is in use by another program" if error.errno == errno.EADDRINUSE else "cannot be used"
         raise SettingsError(f"{PREFIX}PORT: port {port} on {host} {why}") from error
-
-
-def _allow_open_files() -> None:
-    """Many systems start programs with 1024 open files, which callers alone could use up."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _post_example(settings: Settings, server: AbstractServer[Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 import requests
-from conftest import RunningServer, call_body, serving
+from conftest import RunningServer, call_body
 from slow_server import serving_slowly
 from test_hostile_callers import CALL, connect, everything, head
 
@@ -22,7 +21,6 @@ from cds_service import config
 from cds_service.app import create_app
 from cds_service.front import ANSWERING, FEEDBACK_BODY, LIVE_REPLY, PRIVATE, QUICK, WAITING
 from cds_service.rooms import TOO_LATE, Turn
-from cds_service.server import OPEN_FILES
 from cds_service.tenants import SettingsError
 
 TENANT = 'environment = "sandbox"\n[tenant]\nname = "here"\n[fhir]\ntimeout_seconds = 0.5\n'
@@ -308,17 +306,3 @@ def test_the_settings_reach_the_calls(tmp_path: Path) -> None:
         full["prefetch"]["conditions"]["entry"] *= 40
         answer = server.post(full)
         assert (answer.status_code, answer.json()["issue"][0]["expression"]) == (413, ["prefetch.conditions"])
-
-
-@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="asks /proc")
-def test_callers_cannot_use_up_the_files_that_may_be_open(tmp_path: Path) -> None:
-    """The server asks for more than it was started with, as far as it may."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
-    try:
-        with serving(tmp_path) as server:
-            lines = Path(f"/proc/{server.process.pid}/limits").read_text().splitlines()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    allowed = next(line for line in lines if "open files" in line).split()[3]
-    assert int(allowed) == (OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES))
