@@ -140,7 +140,8 @@ def _one(
         elif not _on_scale(name, value):
             yield NotRead(kept.reference, name, "outside its scale", when)
         else:
-            yield Measurement(kept.reference, name, value, when, *limits, label=label)
+            bound = units.bound(name, valued.valueQuantity)
+            yield Measurement(kept.reference, name, value, when, *limits, label=label, bound=bound)
             if when is None:
                 yield NotRead(kept.reference, name, UNDATED)
 
@@ -212,4 +213,4 @@ def _limits(name: str, ranges: list[ReferenceRange] | None) -> tuple[Decimal | N
 
 
 def _limit(name: str, quantity: Quantity | None) -> Decimal | None:
-    return units.convert(name, quantity)
+    return None if units.bound(name, quantity) else units.convert(name, quantity)

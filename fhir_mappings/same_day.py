@@ -112,8 +112,8 @@ def _order(
 def _measured(measurement: Measurement) -> tuple[object, ...]:
     sign = CAUTION.get(measurement.name)
     if sign:
-        return (-sign * measurement.value,)
-    return (-_outside(measurement), measurement.value)
+        return (-sign * measurement.value, not measurement.bound)
+    return (-_outside(measurement), measurement.value, not measurement.bound)
 
 
 def _outside(measurement: Measurement) -> Decimal:

@@ -102,8 +102,8 @@ def _alike(name: str, one: str, other: str) -> bool:
 
 # A bound ("> 60", "< 0.2") counts as the number itself only where the number is then the worst that the true value can
 # be for every rule that reads it: a clearance above 60 is judged as 60, a creatinine below 0.2 as 0.2, a life
-# expectancy above 6 months as 6. Not vitamin D "< 30", which may be 4; not calcium, which is harmful on either side;
-# not alkaline phosphatase, where a high reading asks for a scan and a low one speaks against it.
+# expectancy above 6 months as 6. Not vitamin D "< 30", which may be 4; not alkaline phosphatase, where a high reading
+# asks for a scan and a low one speaks against it.
 SAFE_BOUNDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "creatinine": ("<", "<="),
@@ -112,6 +112,23 @@ SAFE_BOUNDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "life_expectancy": (">", ">="),
     }
 )
+
+# Beyond these the truth may be worse than the number, so that it may warn and must not reassure: a calcium above 15 is
+# an emergency, though nobody knows how high it is; one above 8 says nothing. Facts carry such a bound with the number.
+WARNING_BOUNDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "calcium": (">", ">=", "<", "<="),
+        "calcium_corrected": (">", ">=", "<", "<="),
+        "calcium_ionised": (">", ">=", "<", "<="),
+        "creatinine": (">", ">="),
+    }
+)
+
+
+def bound(name: str, quantity: Quantity | None) -> str:
+    """ ">" or "<" where the number only warns; "" for a number, and for a bound that counts as one."""
+    comparator = (quantity.comparator if quantity else None) or ""
+    return comparator[:1] if comparator in WARNING_BOUNDS.get(name, ()) else ""
 
 
 def convert(name: str, quantity: Quantity | None) -> Decimal | None:
@@ -124,7 +141,8 @@ def understand(name: str, quantity: Quantity | None) -> Decimal | Problem:
     """The value in the unit of the rules, or why there is none: no finite number, an unsafe bound, a wrong unit."""
     if quantity is None or quantity.value is None or not isfinite(quantity.value):
         return NO_VALUE  # JSON knows no NaN, but a number may come as a string
-    if quantity.comparator and quantity.comparator not in SAFE_BOUNDS.get(name, ()):
+    known_bounds = (*SAFE_BOUNDS.get(name, ()), *WARNING_BOUNDS.get(name, ()))
+    if quantity.comparator and quantity.comparator not in known_bounds:
         return COMPARATOR
     found = unit(name, quantity)
     if isinstance(found, Problem):

@@ -73,12 +73,12 @@ def _low_dose_running(facts: Facts) -> Iterator[Hold]:
 
 
 def _calcium(facts: Facts) -> Iterator[Hold]:
+    high = hypercalcaemia.raised(facts)
     calcium = labs.calcium(facts, pairing_days=bone_agent_hypocalcaemia.KNOWLEDGE.value("fresh"))
-    if calcium is None:
-        return
-    if hypercalcaemia.raised(facts):
-        yield Hold("calcium_raised", calcium.because, _calcium_words(calcium))
-    elif bone_agent_hypocalcaemia.is_low(calcium):
+    if high:
+        shown = calcium or high
+        yield Hold("calcium_raised", shown.because, _calcium_words(shown))
+    elif calcium and bone_agent_hypocalcaemia.is_low(calcium):
         low = "uncorrected_low" if calcium.kind == "uncorrected" else "correct_calcium"
         variant = "old_low_calcium" if bone_agent_hypocalcaemia.is_old(facts, calcium) else low
         yield Hold(variant, calcium.because, _calcium_words(calcium))

@@ -43,6 +43,7 @@ SPELT_OUT = {  # value-set names that do not read as English
     "rfa_bone": "radiofrequency ablation of bone",
     "pathological_vertebral_fracture_neoplastic": "vertebral fracture through tumour",
 }
+BOUND_WORDS = {"": "", ">": "above ", "<": "below "}
 MEASUREMENT_WORDS = {
     "calcium": "total calcium",
     "calcium_corrected": "albumin-corrected calcium",
@@ -91,7 +92,7 @@ def dated(fact: Fact) -> str:
 def _words(fact: Fact) -> str:
     if isinstance(fact, Measurement):
         unit = UNITS.get(fact.name, "")
-        value = number(fact.value)
+        value = BOUND_WORDS[fact.bound] + number(fact.value)
         unit = unit.removesuffix("s") if unit == "months" and fact.value == 1 else unit
         named = MEASUREMENT_WORDS.get(fact.name, fact.name)
         words = f"{named} {value}" if unit in ("ECOG", "KPS") else f"{named} {value} {unit}"

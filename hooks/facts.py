@@ -86,6 +86,7 @@ class Measurement:
     high: Decimal | None = None
     label: str = ""
     others: tuple[Decimal, ...] = ()  # different values of the same time: nobody can tell which of them is right
+    bound: str = ""  # ">" or "<": the true value lies beyond the number, which so may warn and must not reassure
 
 
 @dataclass(frozen=True, slots=True)

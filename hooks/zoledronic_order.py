@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from hooks import bone_agent_orders, knowledge
-from hooks.card_text import number
+from hooks.card_text import BOUND_WORDS, number
 from hooks.facts import Fact, Facts, Measurement, Medication
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Suggestion, Wording
 from hooks.questions import bone_agents, labs, zoledronic_dose
@@ -25,7 +25,10 @@ def withhold(facts: Facts, drafts: tuple[Medication, ...]) -> Recommend | None:
     course = zoledronic_dose.course(facts, TEXTS.value("course")) if orders else None
     if course is None or course.baseline is None or course.now is None or not _rose(course.baseline, course.now):
         return None
-    words = {"before": number(course.baseline.value), "now": f"{number(course.now.value)} mg/dL"}
+    words = {
+        "before": number(course.baseline.value),
+        "now": f"{BOUND_WORDS[course.now.bound]}{number(course.now.value)} mg/dL",
+    }
     return Recommend(
         because=(*orders, course.last, course.baseline, course.now),
         says=TEXTS.card("withhold", **words),
@@ -72,7 +75,7 @@ def _fits(facts: Facts, because: tuple[Fact, ...]) -> Outcome:
         return CannotTell(("creatinine at an earlier dose: none is recorded",), because=because)
     because = tuple(dict.fromkeys((*because, course.last)))
     when = course.last.when.text if course.last.when else ""
-    if course.now is None:
+    if course.now is None or course.now.bound:
         return CannotTell((f"creatinine since the last zoledronic acid ({when})",), ask=True, because=because)
     if course.baseline is None or not _near(course.baseline, course.last):
         return CannotTell((f"creatinine at the last zoledronic acid ({when})",), because=because)

@@ -138,6 +138,7 @@ def _measurement(subject: Any, words: dict[str, Any], source: str) -> tuple[Fact
         dates.when(words.pop("when", None)),
         None if low is None else Decimal(str(low)),
         None if high is None else Decimal(str(high)),
+        bound=words.pop("bound", ""),
     ), words
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from hooks.card_text import BOUND_WORDS
 from hooks.facts import Facts, Measurement
 
 # Zoledronic acid label: corrected Ca (mg/dL) = Ca + 0.8 x (4.0 - albumin g/dL). Cockcroft-Gault: the constants below.
@@ -18,7 +19,8 @@ FEMALE_FACTOR = Decimal("0.85")
 class Calcium:
     """Calcium as it should be judged. `kind`: "ionised" | "corrected" | "uncorrected" (albumin not known).
 
-    `value`, `low`, `high` are mg/dL, for ionised calcium mmol/L; `because` are the results behind it.
+    `value`, `low`, `high` are mg/dL, for ionised calcium mmol/L; `because` are the results behind it. `bound`: the true
+    value lies above (">") or below ("<") it.
     """
 
     kind: str
@@ -27,11 +29,16 @@ class Calcium:
     high: Decimal | None
     because: tuple[Measurement, ...]
 
+    @property
+    def bound(self) -> str:
+        return self.because[0].bound
+
     def __str__(self) -> str:
+        beyond = BOUND_WORDS[self.bound]
         if self.kind == "ionised":
-            return f"ionised calcium {self.value.normalize():f} mmol/L"
+            return f"ionised calcium {beyond}{self.value.normalize():f} mmol/L"
         word = "albumin-corrected calcium" if self.kind == "corrected" else "total calcium (albumin not known)"
-        return f"{word} {round(self.value, 2).normalize():f} mg/dL"
+        return f"{word} {beyond}{round(self.value, 2).normalize():f} mg/dL"
 
 
 def calcium(
@@ -41,8 +48,14 @@ def calcium(
 
     With `days`, results whose date is not surely within them are left out; with `pairing_days`, an albumin further
     than that from its calcium is not used. A result that is already corrected is never corrected again. Of different
-    values of one time the lowest counts, or the `highest`, where that is what is feared.
+    values of one time the lowest counts, or the `highest`, where that is what is feared. A bound that tells nothing of
+    what is feared ("> 8" of a low calcium) leaves the calcium unknown, and is not passed over for an older result.
     """
+    found = _judged(facts, days, pairing_days, highest)
+    return None if found and found.bound == ("<" if highest else ">") else found
+
+
+def _judged(facts: Facts, days: Decimal | None, pairing_days: Decimal | None, highest: bool) -> Calcium | None:
 
     def fresh(name: str) -> Measurement | None:
         found = facts.measured(name)
@@ -89,9 +102,10 @@ class Clearance:
     because: tuple[Measurement, ...]
 
     def __str__(self) -> str:
+        beyond = "below " if any(one.bound for one in self.because) else ""  # creatinine is above what it rests on
         if self.low == self.high:
-            return f"{_one_place(self.low)} mL/min"
-        return f"{_one_place(self.low)} to {self.upper()} (sex not recorded)"
+            return f"{beyond}{_one_place(self.low)} mL/min"
+        return f"{beyond}{_one_place(self.low)} to {self.upper()} (sex not recorded)"
 
     def upper(self) -> str:
         """The higher of the two values."""
@@ -136,6 +150,12 @@ def missing_for_clearance(facts: Facts) -> tuple[str, ...]:
 
 
 def stale(measurements: tuple[Measurement, ...], days: Decimal, facts: Facts) -> tuple[Measurement, ...]:
+    """Those that must not reassure: a mere bound, or what `older` names."""
+    old = older(measurements, days, facts)
+    return tuple(m for m in measurements if m.bound or m in old)
+
+
+def older(measurements: tuple[Measurement, ...], days: Decimal, facts: Facts) -> tuple[Measurement, ...]:
     """Those whose date is not surely within `days`, or that a newer entry which could not be read may replace."""
     return tuple(
         m for m in measurements if m.name in facts.doubtful or not (m.when and m.when.surely_within(days, facts.as_of))

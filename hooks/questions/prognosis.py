@@ -96,7 +96,7 @@ def _katagiri(facts: Facts, sites: frozenset[str]) -> Total:
     results: dict[str, Decimal] = {}
     for name, test in (("albumin", "albumin_g_dl"), ("calcium", "calcium_mg_dl")):
         found = facts.measured(name)
-        if found:
+        if found and not found.bound:
             results[test] = found.value
     known: dict[str, int | tuple[int, ...]] = {
         "primary": katagiri.primary_points(sites),

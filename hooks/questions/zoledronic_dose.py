@@ -59,7 +59,7 @@ def kidneys(facts: Facts, fresh_days: Decimal) -> str:
 def old_sample(facts: Facts, fresh_days: Decimal) -> Measurement | None:
     """The blood sample behind the clearance if it is not recent; the age of the body weight changes little."""
     clearance = labs.creatinine_clearance(facts)
-    old = labs.stale(clearance.because[:1], fresh_days, facts) if clearance and not facts.finding("dialysis") else ()
+    old = labs.older(clearance.because[:1], fresh_days, facts) if clearance and not facts.finding("dialysis") else ()
     return old[0] if old else None
 
 

@@ -8,6 +8,7 @@ from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend
 from hooks.questions import cancer, care, labs
 
 KNOWLEDGE = knowledge.load(__name__)
+HIGH = ("review", "urgent", "critical")
 
 
 def decide(facts: Facts) -> Outcome:
@@ -26,6 +27,8 @@ def decide(facts: Facts) -> Outcome:
     step = _step(calcium)
     if step:
         return _recommend(facts, calcium, step, active[:1])
+    if calcium.bound:
+        return CannotTell((f"calcium as a number: {calcium} is a bound",), because=calcium.because)
     if calcium.kind == "uncorrected":
         return CannotTell(("albumin: total calcium is not corrected",), because=calcium.because)
     return NotApplicable(f"{calcium} is neither raised nor severely low", calcium.because)
@@ -38,10 +41,11 @@ def emergency(facts: Facts) -> labs.Calcium | None:
     return calcium if urgent else None
 
 
-def raised(facts: Facts) -> bool:
-    """Is a recent calcium high enough for this rule to speak of it?"""
+def raised(facts: Facts) -> labs.Calcium | None:
+    """The calcium, if it is recent and high enough for this rule to speak of it."""
     calcium = _calcium(facts)
-    return calcium is not None and _fresh(facts, calcium) and _step(calcium) in ("review", "urgent", "critical")
+    high = calcium is not None and _fresh(facts, calcium) and _step(calcium) in HIGH
+    return calcium if high else None
 
 
 def _calcium(facts: Facts) -> labs.Calcium | None:
@@ -49,7 +53,9 @@ def _calcium(facts: Facts) -> labs.Calcium | None:
     lowest, highest = (
         labs.calcium(facts, pairing_days=KNOWLEDGE.value("fresh"), highest=high) for high in (False, True)
     )
-    return lowest if highest and lowest and _step(highest) is None and _step(lowest) else highest
+    if highest is None:
+        return lowest
+    return lowest if lowest and _step(highest) is None and _step(lowest) else highest
 
 
 def _fresh(facts: Facts, calcium: labs.Calcium) -> bool:
@@ -57,13 +63,19 @@ def _fresh(facts: Facts, calcium: labs.Calcium) -> bool:
 
 
 def _step(calcium: labs.Calcium) -> str | None:
-    if calcium.kind == "ionised":
-        return _ionised_step(calcium)
+    """The step of the number; of a bound only one that lies on its side: "> 6" is not low."""
+    step = _ionised_step(calcium) if calcium.kind == "ionised" else _total_step(calcium)
+    away = {">": ("low",), "<": HIGH}.get(calcium.bound, ())
+    return None if step in away else step
+
+
+def _total_step(calcium: labs.Calcium) -> str | None:
     if calcium.value >= KNOWLEDGE.value("severe"):
         return "critical"
     if calcium.value >= KNOWLEDGE.value("urgent"):
         return "urgent"
-    if calcium.value < KNOWLEDGE.value("low"):
+    low = KNOWLEDGE.value("low")
+    if calcium.value < low or (calcium.bound == "<" and calcium.value == low):
         return "low"
     above = calcium.high is None or calcium.value > calcium.high
     return "review" if above and calcium.value >= KNOWLEDGE.value("raised") else None

@@ -45,8 +45,7 @@ def test_a_known_unit_is_converted_exactly(code: dict[str, Any], sent: dict[str,
         (CALCIUM, {"value": 9.4}),
         (CALCIUM, quantity(9.4, "mg/L")),
         (CALCIUM, quantity(4.7, "meq/L")),
-        (CREATININE, quantity(1.1, "mg/dL", comparator=">")),
-        (CALCIUM, quantity(8.0, "mg/dL", comparator="<")),
+        (coded(LNC, "1751-7"), quantity(2.0, "g/dL", comparator="<")),
         (coded(LNC, "1989-3"), quantity(30, "ng/mL", comparator="<")),
         (ALP, quantity(100, "U/L", comparator="<")),
         (CREATININE, {"value": 1.1, "unit": "mg/dL", "system": UCUM, "code": "furlong"}),
@@ -62,6 +61,28 @@ def test_an_unknown_unit_a_comparator_or_an_impossible_value_is_refused_by_name(
     assert found.measurements == ()
     assert len(found.unreadable) == 1
     assert found.unreadable[0].startswith("Observation/o1: ")
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "comparator", "bound"),
+    [
+        (CALCIUM, 15, ">", ">"),
+        (CALCIUM, 15, ">=", ">"),
+        (CALCIUM, 5, "<", "<"),
+        (CREATININE, 8, ">", ">"),
+        (CREATININE, 0.2, "<", ""),  # counts as the number: the worst that it can be
+    ],
+)
+def test_a_bound_beyond_which_it_is_worse_stays_a_bound(code: Any, value: float, comparator: str, bound: str) -> None:
+    found = facts(observation(code, valueQuantity=quantity(value, "mg/dL", comparator=comparator)))
+    (measured,) = found.measurements
+    assert (measured.bound, found.unreadable) == (bound, ())
+
+
+def test_a_bound_is_no_limit_of_the_laboratory() -> None:
+    limits = {"low": quantity(8.6, "mg/dL", comparator=">"), "high": quantity(10.2, "mg/dL")}
+    (measured,) = facts(observation(CALCIUM, valueQuantity=quantity(9, "mg/dL"), referenceRange=[limits])).measurements
+    assert (measured.low, measured.high) == (None, Decimal("10.2"))
 
 
 @pytest.mark.parametrize("status", ["preliminary", "registered", "cancelled", "entered-in-error", "unknown", None])
