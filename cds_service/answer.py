@@ -79,7 +79,7 @@ def answer(
         facts = replace(facts, mentions=texts.mentions, texts_unread=texts.unread)
     decisions = run.decide((rule for rule in service.rules if tenant.mode(rule.KNOWLEDGE.rule) != "off"), facts)
     live = [one for one in decisions if tenant.mode(one.rule) == "live"]
-    states = refire.states(live, decisions)
+    states = refire.states(live)
     silenced = _silenced(states, resting)
     to_fhir = partial(proposed_orders.to_fhir, patient_id=request.patient_id, local=local)
     shown = [one for one in live if one.rule not in silenced]

@@ -26,8 +26,13 @@ class Identity:
         named = "\n".join((tenant, caller, fhir_server or "", patient_id))
         return hmac.digest(self._key, named.encode(), "sha256").hex()
 
+    @property
+    def fingerprint(self) -> str:
+        """Tells two keys apart, and nothing else of them."""
+        return hashlib.sha256(b"fingerprint of " + self._key).hexdigest()[:16]
+
     def __repr__(self) -> str:
-        return f"Identity(key {hashlib.sha256(self._key).hexdigest()[:8]})"
+        return f"Identity(key {self.fingerprint})"
 
 
 def read(key_file: str, sqlite_file: str) -> Identity:
@@ -41,7 +46,7 @@ def read(key_file: str, sqlite_file: str) -> Identity:
     try:
         if not key_file:
             _make_once(path)
-        key = path.read_bytes().strip()
+        key = path.read_bytes()
     except OSError as error:
         raise SettingsError(f"{KEY}: {path} cannot be read ({type(error).__name__})") from error
     if len(key) < FEWEST_BYTES:

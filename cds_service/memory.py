@@ -12,7 +12,7 @@ from cds_service.answer import Answered
 from cds_service.config import Settings
 from cds_service.errors import StoreUnavailable
 from cds_service.hook_request import HookRequest
-from cds_service.identity import Identity
+from cds_service.identity import KEY, Identity
 from cds_service.store import calls, database, overrides
 from cds_service.store.database import Store
 from cds_service.store.overrides import Override
@@ -66,6 +66,8 @@ def remember(settings: Settings, local: LocalCodes) -> Memory:
     key = identity.read(settings.identity_key_file, database.sqlite_file(settings.database))
     versions, document = ledger.knowledge_document(knowledge.catalogue().values(), local)
     calls.write_knowledge(store, versions, document)
+    if calls.key_was_another(store, key.fingerprint):
+        log.warning("%s: not the key of before: overrides are forgotten, and replicas with another key see others", KEY)
     tenant = settings.tenant
     return Memory(store, key, tenant.tenant.name, tenant.refire.enabled, versions)
 

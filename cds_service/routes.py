@@ -181,7 +181,8 @@ def ready() -> Response:
     An issuer without keys is named; as long as another one's callers can be let in, this process has work to do.
     """
     service = here()
-    store = [] if service.memory.store.answers() else ["SPINE_CDS_DATABASE: the database does not answer"]
+    problem = service.memory.store.problem()
+    store = [f"SPINE_CDS_DATABASE: {problem}"] if problem else []
     keys = keys_ready(service.trust)
     if store or (keys and len(keys) == len(service.trust.issuers)):
         raise NotReady([*store, *keys])

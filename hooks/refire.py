@@ -195,12 +195,7 @@ def _review(entry: Mapping[str, Any]) -> Mapping[str, str]:
     )
 
 
-def states(live: Iterable[Decision], decisions: Iterable[Decision]) -> dict[str, State]:
-    """By rule: what may be silenced among the live decisions. Nothing while any of `decisions` is critical.
-
-    In an emergency the whole picture is shown: what was set aside in calmer days may bear on it.
-    """
-    if any(isinstance(one.outcome, Recommend) and one.outcome.says.indicator == "critical" for one in decisions):
-        return {}
+def states(live: Iterable[Decision]) -> dict[str, State]:
+    """By rule: what may be silenced among some decisions."""
     found = {one.rule: state(one) for one in live}
     return {rule: one for rule, one in found.items() if one is not None}

@@ -172,11 +172,11 @@ def test_other_advice_brings_the_card_back(part: str) -> None:
         assert refire.state(changed(decision, says=replace(says, **{part: other}))) != refire.state(decision)
 
 
-def test_nothing_rests_while_an_emergency_speaks() -> None:
-    critical = next(one for _, one in SPOKEN if one.outcome.says.indicator == "critical")  # type: ignore[union-attr] # as above
-    live = [RESTING[0][1]]
-    assert refire.states(live, live)
-    assert refire.states(live, [*live, critical]) == {}
+@pytest.mark.parametrize("rule", ["surgery_readiness", "unknown_primary"])
+def test_what_must_not_wait_while_the_cord_is_in_danger_never_rests(rule: str) -> None:
+    grave = [one for _, one in SPOKEN if one.rule == rule and "cord in danger" in one.outcome.says.summary]  # type: ignore[union-attr] # SPOKEN are recommendations
+    assert grave
+    assert all(refire.state(one) is None for one in grave)
 
 
 def test_a_draft_of_another_kind_is_another_state() -> None:

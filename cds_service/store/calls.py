@@ -1,16 +1,16 @@
-"""Writes answered calls and finds them again by a card's uuid or the call's own."""
+"""Writes answered calls, and reads what one of them holds; finding.py finds it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, Row, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, insert, select
 
 from cds_service.store.database import Store
 from cds_service.store.schema import call, knowledge, speech
 
+IDENTITY = "identity key"  # in place of a digest
 _insert_call, _insert_speech = insert(call), insert(speech)
 
 
@@ -54,33 +54,23 @@ def write(store: Store, one: Call, speeches: Sequence[Speech]) -> None:
 
 def write_knowledge(store: Store, digest: str, document: str) -> None:
     """The versions behind a digest, once. Raises StoreUnavailable."""
-    dialect = sqlite if store.is_sqlite else postgresql
-    statement = dialect.insert(knowledge).on_conflict_do_nothing()
+    statement = store.insert(knowledge).on_conflict_do_nothing()
     with store.writing() as connection:
         connection.execute(statement, {"digest": digest, "document": document})
 
 
-def of_card(connection: Connection, tenant: str, card: str) -> Row[*tuple[object, ...]] | None:
-    """The newest call that answered with this card: the same body, sent again, gives the same uuid."""
-    query = (
-        select(call)
-        .join(speech, speech.c.call == call.c.id)
-        .where(speech.c.card == card, call.c.tenant == tenant)
-        .order_by(call.c.answered_at.desc())
-        .limit(1)
-    )
-    return connection.execute(query).first()
-
-
-def of_hook_instance(connection: Connection, tenant: str, hook_instance: str) -> Row[*tuple[object, ...]] | None:
-    """The newest call with this hookInstance."""
-    query = (
-        select(call)
-        .where(call.c.hook_instance == hook_instance, call.c.tenant == tenant)
-        .order_by(call.c.answered_at.desc())
-        .limit(1)
-    )
-    return connection.execute(query).first()
+def key_was_another(store: Store, fingerprint: str) -> bool:
+    """Keeps the fingerprint of the key to identities, and tells whether another one stood there. StoreUnavailable."""
+    with store.writing() as connection:
+        before = connection.execute(select(knowledge.c.document).where(knowledge.c.digest == IDENTITY)).scalar()
+        if before == fingerprint:
+            return False
+        statement = store.insert(knowledge)
+        statement = statement.on_conflict_do_update(
+            index_elements=["digest"], set_={"document": statement.excluded.document}
+        )
+        connection.execute(statement, {"digest": IDENTITY, "document": fingerprint})
+    return before is not None
 
 
 def speeches(connection: Connection, call_id: str) -> list[Speech]:

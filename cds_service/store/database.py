@@ -10,7 +10,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url, select, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from cds_service.errors import StoreUnavailable
@@ -23,6 +24,7 @@ WAIT_SECONDS = 2  # for a connection, or for another writer
 STATEMENT_SECONDS = 3
 MIGRATION_LOCK = 0x5350494E  # "SPIN": replicas that start together migrate one after the other
 READS = "spine_cds_reads"
+PROBE = "readiness"  # a row that is written to see whether one can
 NEWER = "a newer version of this software"
 log = logging.getLogger("cds_service.store")
 
@@ -51,13 +53,29 @@ class Store:
     def is_sqlite(self) -> bool:
         return self.engine.dialect.name == "sqlite"
 
-    def answers(self) -> bool:
-        """Can it be read, and are the tables the ones that this software knows?"""
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """An INSERT that may say what to do when the row is there already: each database has words of its own."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def problem(self) -> str:
+        """Why no call could be kept now; the empty string when one could. Tries a write: a full disk can be read."""
         try:
-            with self.reading() as connection:
-                return _revision(connection) == schema.REVISION
-        except StoreUnavailable:
-            return False
+            with self.engine.begin() as connection:
+                if _revision(connection) != schema.REVISION:
+                    return "its tables are of another version of this software"
+                probe = self.insert(schema.token)
+                probe = probe.on_conflict_do_update(index_elements=["digest"], set_={"expires": 0})
+                connection.execute(probe, {"digest": PROBE, "expires": 0})
+        except SQLAlchemyError as error:
+            return f"it cannot be written ({cause(error)})"
+        return ""
+
+
+def cause(error: SQLAlchemyError) -> str:
+    """The database's own name for what went wrong, which holds no values: SQLITE_FULL, 57014, ConnectionTimeout."""
+    inner = getattr(error, "orig", None)
+    named = getattr(inner, "sqlite_errorname", None) or getattr(inner, "sqlstate", None)
+    return str(named or type(inner or error).__name__)
 
 
 @contextmanager
@@ -65,8 +83,7 @@ def _guarded() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None)
-        log.error("the store failed: %s (%s)", type(error).__name__, type(cause).__name__)
+        log.error("the store failed: %s (%s)", type(error).__name__, cause(error))
         raise StoreUnavailable from error
 
 
@@ -77,8 +94,7 @@ def open_store(url: str) -> Store:
         _migrate(store.engine)
     except SQLAlchemyError as error:
         store.engine.dispose()
-        cause = type(getattr(error, "orig", None) or error).__name__
-        raise SettingsError(f"{KEY}: the database cannot be opened ({cause})") from error
+        raise SettingsError(f"{KEY}: the database cannot be opened ({cause(error)})") from error
     except SettingsError:
         store.engine.dispose()
         raise
@@ -162,7 +178,11 @@ def _engine(address: URL) -> Engine:
     try:
         return create_engine(
             address,
-            connect_args={"connect_timeout": WAIT_SECONDS, "options": waits},
+            connect_args={
+                "connect_timeout": WAIT_SECONDS,
+                "tcp_user_timeout": STATEMENT_SECONDS * 1000,
+                "options": waits,
+            },
             pool_pre_ping=True,  # a connection that the database closed meanwhile is replaced
             pool_timeout=WAIT_SECONDS,
             hide_parameters=True,

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, bindparam, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from cds_service.store.database import Store
 from cds_service.store.schema import override
@@ -46,10 +45,9 @@ def resting(store: Store, tenant: str, patient: str, states: Collection[State], 
     return {state: by_state[state] for state in states if state in by_state}
 
 
-def write(connection: Connection, overrides: Iterable[Override], is_sqlite: bool) -> None:
+def write(store: Store, connection: Connection, overrides: Iterable[Override]) -> None:
     """A later override of the same state takes the place of the earlier one, with its own reason and end."""
-    dialect = sqlite if is_sqlite else postgresql
-    statement = dialect.insert(override)
+    statement = store.insert(override)
     keys = [column.name for column in override.primary_key]
     fresh = {name: statement.excluded[name] for name in ("reason", "since", "until", "feedback")}
     statement = statement.on_conflict_do_update(

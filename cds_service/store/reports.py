@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import Connection, Row, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from cds_service.feedback import OVERRIDDEN, UUID, Feedback
 from cds_service.store import calls, overrides
@@ -48,13 +47,13 @@ def keep(store: Store, scope: Scope, items: Iterable[Feedback], now: int) -> Kep
         for item in items:
             shown = _call_of(connection, scope, item.card)
             identifier = item.digest(scope.tenant, scope.caller, scope.service)
-            if not _insert(connection, store.is_sqlite, scope, item, identifier, shown, now):
+            if not _insert(store, connection, scope, item, identifier, shown, now):
                 repeated += 1
                 continue
             recorded += 1
             unknown += shown is None
             if shown is not None and item.outcome == OVERRIDDEN:
-                overrides.write(connection, _overrides(connection, item, identifier, shown, now), store.is_sqlite)
+                overrides.write(store, connection, _overrides(connection, item, identifier, shown, now))
             elif shown is not None:  # who accepts what was overridden before has thought better of it
                 for said in _on_card(connection, item, shown):
                     overrides.end(connection, shown.tenant, shown.patient, said.rule, said.state)
@@ -78,8 +77,8 @@ def _call_of(connection: Connection, scope: Scope, card: str) -> Row[str, str, s
 
 
 def _insert(
+    store: Store,
     connection: Connection,
-    is_sqlite: bool,
     scope: Scope,
     item: Feedback,
     identifier: str,
@@ -87,7 +86,6 @@ def _insert(
     now: int,
 ) -> bool:
     """False for a report that was sent before."""
-    dialect = sqlite if is_sqlite else postgresql
     row = {
         "id": identifier,
         "tenant": scope.tenant,
@@ -103,7 +101,7 @@ def _insert(
         "accepted": msgspec.json.encode(item.accepted).decode(),
         "commented": int(item.commented),
     }
-    statement = dialect.insert(feedback).on_conflict_do_nothing().returning(feedback.c.id)
+    statement = store.insert(feedback).on_conflict_do_nothing().returning(feedback.c.id)
     return connection.execute(statement, row).first() is not None
 
 

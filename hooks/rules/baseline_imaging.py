@@ -66,8 +66,9 @@ def _recommend(facts: Facts, drafts: tuple[Order, ...], last: tuple[Fact, ...]) 
     because = (*drafts, *last, *cancer.spinal_metastases(facts)[:1], *emergency)
     surgery = any(o.concepts & set(treatment.SURGERY) for o in drafts)
     scan = imaging.modality(facts)
+    variant = "emergency" if emergency else "elective"
     text = KNOWLEDGE.card(
-        "emergency" if emergency else "elective",
+        variant,
         treatment="surgery" if surgery else "radiotherapy",
         scan=scan,
         studies="CT" if scan == "CT" else "MRI or CT",
@@ -79,6 +80,7 @@ def _recommend(facts: Facts, drafts: tuple[Order, ...], last: tuple[Fact, ...]) 
         ),
         missing=_missing(drafts),
         suggestions=proposals.spine_imaging(facts, "stat" if emergency else "asap", because),
+        longest_rest=KNOWLEDGE.rests.get(variant),
     )
 
 

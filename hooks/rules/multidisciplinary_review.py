@@ -50,6 +50,7 @@ def decide(facts: Facts) -> Outcome:
         says=Wording(text.indicator, text.summary, (*text.do, *_grid(facts)), text.why, text.why_not),
         missing=_missing(facts),
         suggestions=_suggest(facts, open_consults, because, urgency),
+        longest_rest=KNOWLEDGE.rests["now"] if urgency == "stat" else None,
     )
 
 

@@ -27,9 +27,11 @@ def decide(facts: Facts) -> Outcome:
     first = _radiotherapy_first(facts) if emergency else None
     because = (*drafts, *tumour[:2], *emergency, *((estimate,) if estimate else ()), *scores)
     because = (*because, *(noms.of(facts).because if first else ()))
+    variant = first or _variant(facts, bool(emergency), short, gaps)
     return Recommend(
         because=tuple(dict.fromkeys(because)),
-        says=_wording(facts, first or _variant(facts, bool(emergency), short, gaps), gaps),
+        says=_wording(facts, variant, gaps),
+        longest_rest=KNOWLEDGE.rests.get(variant),
         missing=(
             *(f"{gap} within {KNOWLEDGE.thresholds['fresh']}" for gap in gaps),
             "what the patient wants: preferences are not read by this service",

@@ -27,12 +27,14 @@ def decide(facts: Facts) -> Outcome:
     oncology = care.placed(facts, care.CONSULTS["medical oncology"])
     said = facts.finding("primary_unknown")
     because = (*metastases, *said, *emergency, *oncology)
-    text = KNOWLEDGE.card("emergency" if emergency else "asked" if oncology else "open")
+    variant = "emergency" if emergency else "asked" if oncology else "open"
+    text = KNOWLEDGE.card(variant)
     return Recommend(
         because=because,
         says=Wording(text.indicator, text.summary, (*text.do, *_history(facts)), text.why, text.why_not),
         missing=("the primary tumour",),
         suggestions=proposals.consult(facts, "consult_medical_oncology", because, "urgent"),
+        longest_rest=KNOWLEDGE.rests.get(variant),
     )
 
 

@@ -93,7 +93,7 @@ def once(inside: Inside, hook: str, body: bytes, day: date) -> tuple[dict[str, i
     decisions = run.decide((rule for rule in row.rules if tenant.mode(rule.KNOWLEDGE.rule) != "off"), facts)
     live = [one for one in decisions if tenant.mode(one.rule) == "live"]
     laps.lap("rules")
-    states = refire.states(live, decisions)
+    states = refire.states(live)
     laps.lap("states of the rules")
     memory.resting(patient, states.values())
     laps.lap("overrides (store)")

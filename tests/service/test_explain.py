@@ -483,7 +483,7 @@ def test_markup_of_a_caller_is_text_on_the_page(server: RunningServer) -> None:
     answered(server, override(card, {"code": "<b>own</b>", "system": "urn:site"}))
     page = server.get(f"/ledger/{card}", headers=HTML).text
     assert "<b>" not in page
-    assert "&lt;b&gt;own&lt;/b&gt;" in page
+    assert "&lt;b&gt;" not in page, "what has not the shape of a code is not kept"
 
 
 # Nothing of a patient

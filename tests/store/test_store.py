@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from sqlalchemy import func, select, text, update
 import cds_service.store
 from cds_service.errors import StoreUnavailable
 from cds_service.feedback import Feedback
-from cds_service.store import calls, overrides, reports, retention, schema
+from cds_service.store import calls, finding, overrides, reports, retention, schema
 from cds_service.store.calls import Call, Speech
 from cds_service.store.database import Store, open_store
 from cds_service.store.overrides import Override
@@ -81,18 +82,18 @@ def test_a_store_is_opened_again_with_everything_in_it(url: str, store: Store) -
     calls.write(store, CALL, [PAIN])
     again = open_store(url)
     with again.reading() as connection:
-        found = calls.of_card(connection, "here", CARD)
+        found = finding.by_card(connection, "here", [CARD])
         assert found is not None
-        assert found.id == CALL.id
+        assert found.newest == CALL
         assert calls.speeches(connection, CALL.id) == [PAIN]
-        assert calls.of_card(connection, "elsewhere", CARD) is None
+        assert finding.by_card(connection, "elsewhere", [CARD]) is None
     again.engine.dispose()
 
 
 def test_processes_that_start_together_migrate_once(url: str) -> None:
     with ThreadPoolExecutor(6) as pool:
         opened = list(pool.map(lambda _: open_store(url), range(6)))
-    assert all(store.answers() for store in opened)
+    assert not any(store.problem() for store in opened)
     for store in opened:
         store.engine.dispose()
 
@@ -100,7 +101,7 @@ def test_processes_that_start_together_migrate_once(url: str) -> None:
 def test_a_database_of_a_newer_version_is_refused(url: str, store: Store) -> None:
     with store.writing() as connection:
         connection.execute(update(text_table()).values(version_num="9999"))
-    assert not store.answers()
+    assert "another version" in store.problem()
     with pytest.raises(SettingsError, match="newer version"):
         open_store(url)
 
@@ -128,6 +129,26 @@ def test_an_error_in_the_database_shows_neither_sql_nor_values(store: Store, cap
     assert "IntegrityError" in said
     assert CALL.patient not in said
     assert "INSERT" not in said.upper()
+
+
+def test_another_key_to_identities_is_noticed(store: Store) -> None:
+    assert not calls.key_was_another(store, "one")
+    assert not calls.key_was_another(store, "one")
+    assert calls.key_was_another(store, "another")
+    assert not calls.key_was_another(store, "another")
+
+
+def test_a_store_that_can_be_read_but_not_written_is_a_problem(tmp_path: Path) -> None:
+    """A full disk, or another program that holds the lock: the server must not say that it is ready."""
+    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    assert store.problem() == ""
+    with sqlite3.connect(tmp_path / "store.db", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert "SQLITE_BUSY" in store.problem()
+        other.execute("ROLLBACK")
+    other.close()
+    assert store.problem() == ""
+    store.engine.dispose()
 
 
 # -- tokens
@@ -349,5 +370,5 @@ def test_several_processes_write_at_once_and_none_fails(url: str, store: Store) 
 def test_overrides_of_one_state_are_one_row(store: Store) -> None:
     one = Override("here", CALL.patient, "multidisciplinary_review", "aa" * 16, "x", NOW, NOW + 1, "f")
     with store.writing() as connection:
-        overrides.write(connection, [one, one, replace(one, until=NOW + 5)], store.is_sqlite)
+        overrides.write(store, connection, [one, one, replace(one, until=NOW + 5)])
     assert rows(store, "override") == 1
