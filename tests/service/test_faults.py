@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,8 +28,8 @@ def heard(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> 
     return caplog
 
 
-def test_a_defect_is_a_500_that_says_nothing(heard: pytest.LogCaptureFixture) -> None:
-    app = create_app(config.from_environment({}))
+def test_a_defect_is_a_500_that_says_nothing(heard: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    app = create_app(config.from_environment({"SPINE_CDS_DATABASE": f"sqlite:///{tmp_path / 'store.db'}"}))
     broken: Any = None
     app.extensions[EXTENSION] = replace(running(app), trust=broken)
     response = app.test_client().post("/cds-services/spine-patient-view", json=call_body())
@@ -44,8 +45,8 @@ def test_a_defect_is_a_500_that_says_nothing(heard: pytest.LogCaptureFixture) ->
     assert line["fault"].startswith("AttributeError at routes.py:")
 
 
-def test_a_defect_outside_a_call_is_a_500_too() -> None:
-    app = create_app(config.from_environment({}))
+def test_a_defect_outside_a_call_is_a_500_too(tmp_path: Path) -> None:
+    app = create_app(config.from_environment({"SPINE_CDS_DATABASE": f"sqlite:///{tmp_path / 'store.db'}"}))
     broken: Any = None
     app.extensions[EXTENSION] = replace(running(app), rules=broken)
     assert app.test_client().get("/health/ready").status_code == 500

@@ -170,9 +170,9 @@ def test_the_mode_of_a_rule_is_shown(signed: RunningServer) -> None:
     assert (modes["whole_spine_mri"], modes["pain_team"]) == ("off", "shadow")
 
 
-def hostile_app() -> Any:
+def hostile_app(folder: Path) -> Any:
     """An application whose knowledge holds markup, and whose review is overdue."""
-    app = create_app(config.from_environment({}))
+    app = create_app(config.from_environment({"SPINE_CDS_DATABASE": f"sqlite:///{folder / 'store.db'}"}))
     rule = RULES["whole_spine_mri"]
     evil = '"><script>alert(1)</script>'
     changed = replace(
@@ -192,16 +192,16 @@ def hostile_app() -> Any:
     return app.test_client()
 
 
-def test_markup_in_knowledge_is_text_on_the_page() -> None:
-    client = hostile_app()
+def test_markup_in_knowledge_is_text_on_the_page(tmp_path: Path) -> None:
+    client = hostile_app(tmp_path)
     for path in ("/rules", "/rules/whole_spine_mri", "/intended-use"):
         page = client.get(path, headers=HTML).get_data(as_text=True)
         assert "<script" not in page
         assert "&lt;script&gt;" in page
 
 
-def test_a_signature_of_the_project_and_an_overdue_review_are_shown() -> None:
-    client = hostile_app()
+def test_a_signature_of_the_project_and_an_overdue_review_are_shown(tmp_path: Path) -> None:
+    client = hostile_app(tmp_path)
     shown = text(client.get("/rules/whole_spine_mri", headers=HTML).get_data(as_text=True))
     assert "Signed by " in shown
     assert "Not yet clinically signed" not in shown
