@@ -91,6 +91,8 @@ class Census:
     def _count(self, resource: Any, verdict: Kept[Any] | LeftOut, record: Chart) -> None:
         kind = type(resource).__name__
         self.resources[kind] += 1
+        if _kept_to_be_named(resource, verdict):
+            verdict = LeftOut(OUTSIDE)
         if isinstance(verdict, LeftOut):
             if verdict.problem:
                 return  # somebody else's, or nobody's: only the reason is counted, with the chart
@@ -119,6 +121,12 @@ class Census:
                 if coding.code:
                     system, code = _line(coding.system or "", SYSTEM), _line(coding.code, CODE)
                     self.unmapped[UnmappedCode(f"{kind}.{element}", system, code, _line(coding.display or "", 80))] += 1
+
+
+def _kept_to_be_named(resource: Any, verdict: Kept[Any] | LeftOut) -> bool:
+    """Is it a drug that no code of ours tells, kept for the reader to know of it? To a site it is a code to map."""
+    drug = isinstance(resource, MedicationRequest | MedicationAdministration)
+    return drug and isinstance(verdict, Kept) and not verdict.concepts and resource.medicationReference is None
 
 
 def _line(text: str, longest: int) -> str:

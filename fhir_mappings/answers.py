@@ -28,6 +28,7 @@ ASKED = {
     "imagingReports": "DiagnosticReport",
 }
 BESIDE = frozenset({"OperationOutcome", "Patient", "Medication"})  # what comes with a search that found nothing
+WITH = {"Procedure": ("BodyStructure",)}  # nothing of ours asks for these: among the entries, they are counted
 # Types of Bundle that, empty, mean "none found"; total is optional in FHIR, and so is the type to careless senders. An
 # empty history, message, batch or whatever is no answer to a search.
 FOUND_NONE = (None, "searchset", "collection")
@@ -100,7 +101,10 @@ class Given:
 
     def _matches(self) -> int:
         """How many entries are of the type asked for; resources that were only included are in no total."""
-        return sum(_is(self.asked, raw) for _, raw in self.entries) if self.asked else len(self.entries)
+        counted = (self.asked, *WITH.get(self.asked, ()))
+        return (
+            sum(any(_is(one, raw) for one in counted) for _, raw in self.entries) if self.asked else len(self.entries)
+        )
 
 
 Answer = Given | None | Unavailable

@@ -87,6 +87,11 @@ def concepts(system: str | None, code: str | None) -> frozenset[str]:
     return found
 
 
+def is_known(system: str | None) -> bool:
+    """Is it one of the code systems that our value sets are written in, in any spelling?"""
+    return system in _TABLES
+
+
 def label(system: str | None, code: str | None) -> str | None:
     """The display of the code, or of the narrowest declared ICD-10-CM category above it."""
     table = _TABLES.get(system) if system else None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from math import isfinite
 
-from fhir_mappings import coded, codes, dates, dosing, drug_references, relevance, versions
+from fhir_mappings import coded, codes, dates, dosing, drug_names, drug_references, relevance, versions
 from fhir_mappings.chart import Chart, Refused
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import CodeableConcept, MedicationAdministration, MedicationRequest, Procedure, Quantity
@@ -16,7 +16,11 @@ from hooks.facts import Medication
 HIGHEST_DOSE = Decimal(100_000)  # of any drug, in mg; ours
 MILLIGRAMS = {"mg": Decimal(1), "g": Decimal(1000), "ug": Decimal("0.001"), "mcg": Decimal("0.001")}
 
-ORIGIN = {MedicationRequest: "medicationRequests", MedicationAdministration: "medicationAdministrations"}
+NOT_KNOWN = "drug not known, not checked"
+ORIGIN: dict[type[MedicationRequest] | type[MedicationAdministration], str] = {
+    MedicationRequest: "medicationRequests",
+    MedicationAdministration: "medicationAdministrations",
+}
 
 
 def read(chart: Chart) -> tuple[Medication, ...]:
@@ -111,7 +115,7 @@ def unknown_drafts(chart: Chart) -> Iterator[str]:
     for _, kept in sorted(chart.drafts.items()):
         meant = chart.selections is None or kept.reference in chart.selections
         order = kept.resource
-        if meant and isinstance(order, MedicationRequest) and not coded.has_code(_drug(chart, order)):
+        if meant and isinstance(order, MedicationRequest) and drug_names.untold(_drug(chart, order)):
             yield kept.reference
 
 
@@ -156,7 +160,9 @@ def unreadable(chart: Chart) -> Iterator[Refused]:
     for kept in chart.kept.values():
         used = kept.resource
         if isinstance(used, MedicationRequest | MedicationAdministration) and is_unknown(chart, used):
-            yield Refused(kept.reference, "drug not known, not checked", (ORIGIN[type(used)],))
+            yield Refused(kept.reference, NOT_KNOWN, (ORIGIN[type(used)],))
+    for of, key in ORIGIN.items():
+        yield from _in_words(chart, of, key)
     for kept in (*chart.kept.values(), *chart.drafts.values()):
         used = kept.resource
         doses: list[Quantity | None] = []
@@ -167,6 +173,25 @@ def unreadable(chart: Chart) -> Iterator[Refused]:
         written = [dose for dose in doses if dose is not None and dose.value is not None]
         if any(_understood(dose) is None and (dose.code or dose.unit) in MILLIGRAMS for dose in written):
             yield Refused(kept.reference, "dose not understood")
+
+
+def _in_words(
+    chart: Chart, of: type[MedicationRequest] | type[MedicationAdministration], key: str
+) -> Iterator[Refused]:
+    """The uses of one type whose drug no code tells, in one line: a record in free text has dozens of them."""
+    uses = [kept for kept in chart.of(of) if kept.reference not in chart.drafts and not kept.concepts]
+    found = [kept.reference for kept in uses if _untold(chart, kept.resource)]
+    if found:
+        more = f", nor that of {len(found) - 1} more" if len(found) > 1 else ""
+        yield Refused(found[0], f"{NOT_KNOWN}{more}", (key,))
+
+
+def _untold(chart: Chart, use: MedicationRequest | MedicationAdministration) -> bool:
+    """Is the drug one that no code tells? A Medication that is there, in words, is known to be what they say."""
+    drug = _drug(chart, use)
+    if is_unknown(chart, use) or not drug_names.untold(drug):
+        return False
+    return use.medicationReference is None or drug_names.named(drug)
 
 
 def _understood(dose: Quantity) -> Decimal | None:

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from fhir_mappings import coded, dates, extensions
+from fhir_mappings import coded, dates, drug_names, extensions
 from fhir_mappings.answers import NOT_JSON
 from fhir_mappings.extensions import MCODE
 from fhir_mappings.ours import Ours as Ours
@@ -80,7 +80,7 @@ def judge(resource: Judged, reference: str, ours: Ours, *, draft: bool) -> Kept[
     if reason:
         return LeftOut(reason)
     concepts = of.concepts(resource)
-    if not concepts and not (of.is_drug and _named_elsewhere(resource, draft)):
+    if not concepts and not _may_be_ours(resource):
         return _diagnosis_as_value(resource) or OUTSIDE
     return Kept(reference, resource, concepts, dates.order(of.date(resource)))
 
@@ -206,10 +206,11 @@ def _assessment(observation: Observation) -> frozenset[str]:
     return frozenset({f"assessment_{code}"}) if code else coded.NO_CONCEPTS
 
 
-def _named_elsewhere(use: Any, draft: bool) -> bool:
-    """Does the drug stand in another resource, or has a draft no code of a drug? The latter is named: it may be any."""
-    uncoded = isinstance(use, MedicationRequest) and not coded.has_code(use.medicationCodeableConcept)
-    return use.medicationReference is not None or (draft and uncoded)
+def _may_be_ours(resource: Judged) -> bool:
+    """Does a drug stand in another resource, or does no code tell which it is? Such a use is named."""
+    if not isinstance(resource, MedicationRequest | MedicationAdministration):
+        return False
+    return resource.medicationReference is not None or drug_names.untold(resource.medicationCodeableConcept)
 
 
 def _recorded(condition: Condition) -> str | None:
@@ -292,15 +293,14 @@ class OfType:
     excluded: Callable[[Any, bool], str | None]
     concepts: Callable[[Any], frozenset[str]]
     date: Callable[[Any], str | None]
-    is_drug: bool = False  # then the drug may stand in another resource, and is looked up once all are read
 
 
 BY_TYPE: Mapping[type, OfType] = {
     Condition: OfType(_condition_excluded, _problem_concepts, _recorded),
     Observation: OfType(_result_excluded, _result_concepts, effective),
     ImagingStudy: OfType(_result_excluded, _study_concepts, _started),
-    MedicationRequest: OfType(_order_excluded, _drug_concepts, _authored, is_drug=True),
-    MedicationAdministration: OfType(_done_excluded, _drug_concepts, _given, is_drug=True),
+    MedicationRequest: OfType(_order_excluded, _drug_concepts, _authored),
+    MedicationAdministration: OfType(_done_excluded, _drug_concepts, _given),
     ServiceRequest: OfType(_order_excluded, _order_concepts, _authored),
     Procedure: OfType(_done_excluded, _procedure_concepts, performed),
 }

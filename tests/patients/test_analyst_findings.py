@@ -7,12 +7,26 @@ from typing import Any
 
 import pytest
 
-from fhir_mappings import codes
+from cds_service.doctor_census import Census, UnmappedCode
+from fhir_mappings import chart, codes
+from fhir_mappings import facts as mapping
 from hooks.facts import Facts
 from hooks.questions import cancer
-from tests.mappings.charts import LNC, coded, condition, facts, observation, quantity, status
+from tests.mappings.charts import (
+    LNC,
+    ME,
+    SUBJECT,
+    answer,
+    bundle,
+    coded,
+    condition,
+    facts,
+    observation,
+    quantity,
+    status,
+)
 from tests.patients.test_riskiest_points import BREAST
-from tests.patients.whole_patients import ICD, SCT, opened, problem
+from tests.patients.whole_patients import ICD, RXN, SCT, TODAY, done, opened, problem
 
 T8, COLUMN, FEMUR = (coded(SCT, code) for code in ("11068009", "421060004", "71341001"))
 ANYWHERE = [(SCT, "128462008"), (ICD, "C79.9"), (ICD, "C79.89")]
@@ -125,7 +139,7 @@ class TestNumberAndCodeThatDiffer:
 
     def test_one_meaning_said_twice_is_one_value(self) -> None:
         found = facts(observation(ECOG, valueInteger=1, interpretation=[coded(LNC, "LA9623-5")]))
-        assert [(one.value, one.others) for one in found.measurements] == [(1, ())]
+        assert [(one.value, one.others) for one in found.measurements] == [(Decimal(1), ())]
 
     def test_two_codes_that_differ_are_two_values(self) -> None:
         answers = {"valueCodeableConcept": coded(LNC, "LA9623-5"), "interpretation": [coded(LNC, "LA9625-0")]}
@@ -136,3 +150,87 @@ class TestNumberAndCodeThatDiffer:
         assert values(found, "ecog") == [3]
         assert found.unreadable == ("Observation/o1: ecog: outside its scale",)
         assert "ecog" in found.doubtful
+
+
+LOCAL = "urn:hospital:drugs"
+NDC = "http://hl7.org/fhir/sid/ndc"
+NOT_KNOWN = "drug not known, not checked"
+WORDS = {"text": "denosumab 120 mg SC every 4 weeks"}
+
+
+def ordered(drug: Any, **more: Any) -> dict[str, Any]:
+    base = {"resourceType": "MedicationRequest", "id": "m1", "status": "active", "intent": "order", "subject": SUBJECT}
+    return {**base, "medicationCodeableConcept": drug, **more}
+
+
+def administered(drug: Any, **more: Any) -> dict[str, Any]:
+    return {**ordered(drug), "resourceType": "MedicationAdministration", "status": "completed", **more}
+
+
+class TestDrugsInWords:
+    """Nobody can tell which drug it is; "no bone agent on record" must not be taken for complete."""
+
+    @pytest.mark.parametrize("status", ["active", "on-hold", "completed"])
+    def test_an_order_in_words_is_named_and_its_kind_is_incomplete(self, status: str) -> None:
+        found = facts(ordered(WORDS, status=status))
+        assert found.unreadable == (f"MedicationRequest/m1: {NOT_KNOWN}",)
+        assert found.lost == ("medication requests",)
+        assert found.medications == ()
+
+    @pytest.mark.parametrize("status", ["in-progress", "completed"])
+    def test_so_is_a_dose_given(self, status: str) -> None:
+        found = facts(administered(WORDS, status=status))
+        assert found.unreadable == (f"MedicationAdministration/m1: {NOT_KNOWN}",)
+        assert found.lost == ("medication administrations",)
+
+    @pytest.mark.parametrize("status", ["stopped", "cancelled", "entered-in-error"])
+    def test_what_was_stopped_is_not(self, status: str) -> None:
+        assert facts(ordered(WORDS, status=status)).unreadable == ()
+
+    def test_many_of_them_are_one_line(self) -> None:
+        found = facts(*(ordered({"text": "paracetamol"}, id=f"m{number}") for number in range(30)))
+        assert len(found.unreadable) == 1
+        assert found.unreadable[0].endswith(f"{NOT_KNOWN}, nor that of 29 more")
+
+    @pytest.mark.parametrize(
+        "words",
+        ["Denosumab 120 mg", "ZOLEDRONATE inj", "Xgeva", "pamidronic acid", "dexamethasone 8 mg", "Ibandronate"],
+    )
+    def test_a_code_of_the_site_with_the_name_of_one_of_ours_is_named(self, words: str) -> None:
+        for drug in (coded(LOCAL, "4711", words), {**coded(LOCAL, "4711"), "text": words}):
+            assert facts(ordered(drug)).unreadable == (f"MedicationRequest/m1: {NOT_KNOWN}",)
+
+    def test_a_code_of_the_site_for_anything_else_is_another_drug(self) -> None:
+        assert facts(ordered(coded(LOCAL, "4712", "Paracetamol 1 g"))).unreadable == ()
+
+    @pytest.mark.parametrize("system", [RXN, SCT, NDC, "http://www.whocc.no/atc"])
+    def test_a_standard_code_that_is_none_of_ours_is_another_drug(self, system: str) -> None:
+        found = facts(ordered({**coded(system, "999999999"), "text": "dexamethasone eye drops"}))
+        assert (found.unreadable, found.lost) == ((), ())
+
+    def test_a_medication_that_came_along_in_words_is_named_too(self) -> None:
+        medication = {"resourceType": "Medication", "id": "d1", "code": WORDS}
+        order = ordered(None, medicationReference={"reference": "Medication/d1"})
+        assert facts(order, medication).unreadable == (f"MedicationRequest/m1: {NOT_KNOWN}",)
+        assert facts(order, {**medication, "code": {"text": "a herb"}}).unreadable == ()
+
+    @pytest.mark.parametrize("code", ["4711", None])
+    def test_a_draft_is_named_as_a_draft(self, code: str | None) -> None:
+        drug = coded(LOCAL, code, "Denosumab 120 mg") if code else WORDS
+        draft = answer(bundle(ordered(drug, status="draft")))
+        known = mapping.facts(chart.read({"patient": answer(ME), "conditions": None}, "p1", None, draft), TODAY)
+        assert known.unreadable == (f"draft order MedicationRequest/m1: {NOT_KNOWN}",)
+
+
+def test_the_site_of_a_procedure_among_the_entries_is_counted_with_them() -> None:
+    course = done("rt", "1217123003", "2026-03-01")
+    site = {"resourceType": "BodyStructure", "id": "b1", "patient": SUBJECT, "location": T8}
+    whole, short = (facts(procedures=answer(bundle(course, site, total=total))) for total in (2, 3))
+    assert (whole.incomplete, short.incomplete) == ((), ("procedures",))
+
+
+def test_a_code_of_the_site_for_a_drug_of_ours_is_still_one_to_map() -> None:
+    counted = Census()
+    counted.add({"medicationRequests": answer(bundle(ordered(coded(LOCAL, "4711", "Denosumab"))))}, "p1", None, TODAY)
+    assert counted.unmapped == {UnmappedCode("MedicationRequest.medication", LOCAL, "4711", "Denosumab"): 1}
+    assert not counted.kept
