@@ -62,9 +62,14 @@ def _finding(chart: Chart, kept: Kept[Condition], pathology: frozenset[str], as_
 
 
 def _of_the_spine(kept: Kept[Condition], sites: frozenset[str]) -> frozenset[str]:
-    """mCODE codes "metastasis", wherever, and says by the body site alone that it is in the spine."""
-    spinal = sites and "secondary_cancer" in kept.concepts and not kept.concepts & ELSEWHERE
-    return frozenset({"spinal_metastasis"}) if spinal else coded.NO_CONCEPTS
+    """mCODE codes "metastasis", wherever, and says by the body site alone that it is in the spine.
+
+    One of the cord or the cauda equina is no lesion of a vertebra.
+    """
+    if not sites or "secondary_cancer" not in kept.concepts or kept.concepts & ELSEWHERE:
+        return coded.NO_CONCEPTS
+    bony = [site for site in kept.resource.bodySite or () if "site_spinal_cord" not in coded.concepts_of([site])]
+    return frozenset({"spinal_metastasis"}) if levels(bony) else coded.NO_CONCEPTS
 
 
 def _recorded(condition: Condition) -> When | None:

@@ -28,7 +28,7 @@ from tests.mappings.charts import (
 from tests.patients.test_riskiest_points import BREAST
 from tests.patients.whole_patients import ICD, RXN, SCT, TODAY, done, opened, problem
 
-T8, COLUMN, FEMUR = (coded(SCT, code) for code in ("11068009", "421060004", "71341001"))
+T8, COLUMN, CORD, FEMUR = (coded(SCT, code) for code in ("11068009", "421060004", "2748008", "71341001"))
 ANYWHERE = [(SCT, "128462008"), (ICD, "C79.9"), (ICD, "C79.89")]
 ECOG, KPS = coded(LNC, "89247-1"), coded(LNC, "89243-0")
 KARNOFSKY = {
@@ -72,7 +72,7 @@ class TestMetastasisByItsSite:
         assert cancer.spinal_metastases(found) == ()
         assert len(cancer.suspected_spinal_metastases(found)) == 1
 
-    @pytest.mark.parametrize("site", [None, FEMUR])
+    @pytest.mark.parametrize("site", [None, FEMUR, CORD])
     def test_without_a_site_in_the_spine_it_is_anywhere(self, site: Any) -> None:
         sites = {"bodySite": [site]} if site else {}
         assert cancer.suspected_spinal_metastases(facts(condition(coded(SCT, "128462008"), **sites))) == ()
