@@ -49,6 +49,7 @@ def facts(chart: Chart, as_of: date) -> Facts:
     measurements, assessments = past(measured), past(assessed)
     found = tuple(_possible(finding, as_of) for finding in findings.read(chart, as_of))
     refused += [Refused(one.source, f"{FUTURE}, the date is not used") for one, usable in found if not usable]
+    in_words = [KINDS[key] for key in medications.in_words(chart)]
     known = Facts(
         as_of=as_of,
         patient=patient,
@@ -60,8 +61,8 @@ def facts(chart: Chart, as_of: date) -> Facts:
         medications=past(medications.read(chart)),
         procedures=past(orders.procedures(chart)),
         unavailable=_kinds(chart, UNAVAILABLE),
-        incomplete=_kinds(chart, PARTIAL),
-        why_incomplete=_reasons(chart),
+        incomplete=tuple(dict.fromkeys((*_kinds(chart, PARTIAL), *in_words))),
+        why_incomplete=dict.fromkeys(in_words, "some drugs stand in words only") | _reasons(chart),
         doubtful=results.doubtful((*measurements, *assessments), not_read),
     )
     left_out = tuple(dict.fromkeys((*_first_of_all(chart, as_of), *chart.refused, *refused)))

@@ -186,6 +186,11 @@ def _in_words(
         yield Refused(found[0], f"{NOT_KNOWN}{more}", (key,))
 
 
+def in_words(chart: Chart) -> tuple[str, ...]:
+    """The prefetch keys of which no code tells some drug: what is on record of them is not known in full."""
+    return tuple(key for of, key in ORIGIN.items() if any(_in_words(chart, of, key)))
+
+
 def _untold(chart: Chart, use: MedicationRequest | MedicationAdministration) -> bool:
     """Is the drug one that no code tells? A Medication that is there, in words, is known to be what they say."""
     drug = _drug(chart, use)

@@ -174,14 +174,14 @@ class TestDrugsInWords:
     def test_an_order_in_words_is_named_and_its_kind_is_incomplete(self, status: str) -> None:
         found = facts(ordered(WORDS, status=status))
         assert found.unreadable == (f"MedicationRequest/m1: {NOT_KNOWN}",)
-        assert found.lost == ("medication requests",)
+        assert found.lost == found.incomplete == ("medication requests",)
         assert found.medications == ()
 
     @pytest.mark.parametrize("status", ["in-progress", "completed"])
     def test_so_is_a_dose_given(self, status: str) -> None:
         found = facts(administered(WORDS, status=status))
         assert found.unreadable == (f"MedicationAdministration/m1: {NOT_KNOWN}",)
-        assert found.lost == ("medication administrations",)
+        assert found.lost == found.incomplete == ("medication administrations",)
 
     @pytest.mark.parametrize("status", ["stopped", "cancelled", "entered-in-error"])
     def test_what_was_stopped_is_not(self, status: str) -> None:
