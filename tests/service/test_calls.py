@@ -230,6 +230,8 @@ def test_rules_in_shadow_are_recorded_and_not_shown(tmp_path: Path) -> None:
     with serving(tmp_path / "server", "--tenant", str(tenant)) as watching:
         cards = watching.post(call_body()).json()["cards"]
         line = watching.audit_lines()[-1]
+        told = watching.stderr.read_text()
+    assert "Emergencies and contraindications not shown here: confirmed_cord_compression (shadow)" in told
     spoken = [rule["rule"] for card in cards for rule in card["extension"]["org.spine-cds.rules"]]
     assert spoken == ["bone_modifying_agent"]
     assert line["rules"]["suspected_cord_compression"] == "recommend"
