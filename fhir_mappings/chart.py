@@ -133,7 +133,7 @@ class _Reader:
         patient = self._patient(decoded)
         kept: dict[str, Kept[Any]] = {}
         drafts: dict[str, Kept[Any]] = {}
-        medicines: dict[str, tuple[Medication, ...]] = {}
+        medicines: dict[str, list[Medication]] = {}
         volumes: dict[str, BodyStructure] = {}
         overruled: dict[str, Meta | None] = {}
         ignored: dict[str, int] = {}
@@ -141,7 +141,7 @@ class _Reader:
         for key, reference, full_url, resource in decoded:
             if isinstance(resource, Medication):
                 for name, medicine in relevance.medicine_names(reference, full_url, resource):
-                    medicines.update(versions_of({name: medicines.get(name, ())}, {name: (medicine,)}))
+                    medicines.setdefault(name, []).append(medicine)
             elif isinstance(resource, Patient):
                 continue
             elif self.ours.elsewhere(full_url, reference):
@@ -168,7 +168,7 @@ class _Reader:
             patient=patient,
             kept=standing(kept, overruled),
             drafts=standing(drafts, overruled, DRAFTS),
-            medicines=medicines,
+            medicines=versions_of({}, {name: tuple(found) for name, found in medicines.items()}),
             volumes=volumes,
             names=_bundle_names(decoded),
             overruled=overruled,
