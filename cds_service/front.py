@@ -141,7 +141,7 @@ class FrontDoor:
             said[:] = [int(status.split(" ", 1)[0]), list(headers)]
 
         # `start` returns no write(), which WSGI keeps for old applications; Flask never asks for it.
-        pieces: Iterable[bytes] = self.app.wsgi_app(environ, start)  # type: ignore[arg-type]
+        pieces: Iterable[bytes] = self.app.wsgi_app(environ, start)  # type: ignore[arg-type] # `start` has no write()
         try:
             content = b"".join(pieces)
         finally:

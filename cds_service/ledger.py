@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -77,7 +78,7 @@ def entry(
 def _without_rules(answered: Answered) -> Iterator[Speech]:
     """The closing card, where it only names data that did not arrive or text to code."""
     for card in answered.cards:
-        if not card.get("extension", {}).get(RULES_EXTENSION):  # type: ignore[attr-defined] # a card is JSON
+        if not _rules_on(card):
             yield Speech("", "", "", CLOSING, str(card["uuid"]), "")
 
 
@@ -86,10 +87,16 @@ def _fates(answered: Answered) -> dict[str, tuple[str, str]]:
     fates = {rule: (SHADOW, "") for rule in answered.shadow if _spoke(answered.decision(rule))}
     fates |= dict.fromkeys(answered.silenced, (SILENCED, ""))
     for card in answered.cards:
-        for said in card.get("extension", {}).get(RULES_EXTENSION, ()):  # type: ignore[attr-defined] # a card is JSON
+        for said in _rules_on(card):
             fate = CUT if said.get("cut") else _fate(answered.decision(said["rule"]).outcome)
             fates[said["rule"]] = (fate, str(card["uuid"]))
     return fates
+
+
+def _rules_on(card: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rules that a card names in its extension."""
+    named: list[dict[str, Any]] = card.get("extension", {}).get(RULES_EXTENSION, [])
+    return named
 
 
 def _fate(outcome: Outcome) -> str:

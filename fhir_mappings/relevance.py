@@ -114,11 +114,8 @@ def _condition_excluded(condition: Condition, _draft: bool) -> str | None:
     return f"verification status {verification}" if verification in DROPPED_VERIFICATION else None
 
 
-def _result_excluded(resource: Observation | ImagingStudy, draft: bool) -> str | None:
-    return _withdrawn(resource) if draft else _unfit(resource)
-
-
-def _done_excluded(resource: Procedure | MedicationAdministration, draft: bool) -> str | None:
+def _done_excluded(resource: Judged, draft: bool) -> str | None:
+    """Of what was measured, imaged, given or done."""
     return _withdrawn(resource) if draft else _unfit(resource)
 
 
@@ -297,8 +294,8 @@ class OfType:
 
 BY_TYPE: Mapping[type, OfType] = {
     Condition: OfType(_condition_excluded, _problem_concepts, _recorded),
-    Observation: OfType(_result_excluded, _result_concepts, effective),
-    ImagingStudy: OfType(_result_excluded, _study_concepts, _started),
+    Observation: OfType(_done_excluded, _result_concepts, effective),
+    ImagingStudy: OfType(_done_excluded, _study_concepts, _started),
     MedicationRequest: OfType(_order_excluded, _drug_concepts, _authored),
     MedicationAdministration: OfType(_done_excluded, _drug_concepts, _given),
     ServiceRequest: OfType(_order_excluded, _order_concepts, _authored),

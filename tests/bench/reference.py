@@ -51,9 +51,9 @@ def main() -> None:
     """Starts the server just as the service does, with this application in the place of the other."""
 
     def instead(_application: str, **options: Any) -> Any:
-        return Server(f"{__spec__.name}:{application.__name__}", **options)  # type: ignore[name-defined]
+        return Server(f"{__spec__.name}:{application.__name__}", **options)  # type: ignore[name-defined] # set when run as a module
 
-    server.Server = instead  # type: ignore[misc,assignment]
+    server.Server = instead  # type: ignore[misc,assignment] # the floor under our own server
     server.serve(config.from_environment(os.environ), os.environ, example=False)
 
 

@@ -173,7 +173,7 @@ def test_a_search_that_never_ends(doctor: Doctor, healthy: FhirServer) -> None:
 
 def test_a_next_link_that_leads_elsewhere(doctor: Doctor, healthy: FhirServer) -> None:
     with fhir_stub.running() as other:
-        content = healthy.replies["Condition"][2]  # type: ignore[index]  # a fixed reply here, no function
+        content = healthy.replies["Condition"][2]  # type: ignore[index] # a fixed reply here, no function
         page = json.loads(content)
         page["link"] = [{"relation": "next", "url": f"{other.url}/Condition?page=2"}]
         healthy.replies["Condition"] = reply(page)
@@ -214,7 +214,7 @@ def test_a_busy_server_is_waited_for(doctor: Doctor, healthy: FhirServer) -> Non
 
     def answer(_: BaseHTTPRequestHandler) -> Reply:
         left[0] -= 1
-        return reply({}, 429, Retry_After="1") if left[0] >= 0 else given  # type: ignore[return-value]  # a fixed reply
+        return reply({}, 429, Retry_After="1") if left[0] >= 0 else given  # type: ignore[return-value] # a fixed reply here, no function
 
     healthy.replies["Procedure"] = answer
     said = doctor(healthy.url, "--patient", PATIENT)
