@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import random
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +25,7 @@ DIALECTS = ("sqlite", "postgresql")
 KEY = "SPINE_CDS_DATABASE"
 WAIT_SECONDS = 2  # for a connection, or for another writer
 STATEMENT_SECONDS = 3
+MIGRATION_SECONDS = 60  # for another process's migration
 MIGRATION_LOCK = 0x5350494E  # "SPIN": replicas that start together migrate one after the other
 READS = "spine_cds_reads"
 PROBE = "readiness"  # a row that is written to see whether one can
@@ -194,10 +198,22 @@ def _engine(address: URL) -> Engine:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     """A commit survives the end of our process (WAL); readers and the writer do not wait for each other."""
     connection.isolation_level = None  # we begin transactions ourselves, see below
-    cursor = connection.cursor()
-    for setting in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {setting}")
-    cursor.close()
+    _write_ahead(connection)
+    for setting in ("synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {setting}")
+
+
+def _write_ahead(connection: Any) -> None:
+    """The file is put into WAL mode once. SQLite does not wait for others in doing so, whatever its timeout is."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(random.uniform(0.01, 0.05))  # noqa: S311 - two that try in step would meet again
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -213,18 +229,37 @@ def _revision(connection: Connection) -> str | None:
     return found
 
 
+@contextmanager
+def _waiting_long(engine: Engine) -> Iterator[None]:
+    """Makes connections to SQLite that wait for another process's migration; later ones wait as calls do."""
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    engine.dispose()  # a connection of the pool would keep the short wait
+
+    def wait(connection: Any, _record: object) -> None:
+        connection.execute(f"PRAGMA busy_timeout={MIGRATION_SECONDS * 1000}")
+
+    event.listen(engine, "connect", wait)
+    try:
+        yield
+    finally:
+        event.remove(engine, "connect", wait)
+        engine.dispose()
+
+
 def _migrate(engine: Engine) -> None:
     """Whoever starts first migrates; the others wait, and find it done."""
-    with engine.connect() as connection:
-        if _revision(connection) == schema.REVISION:
+    with engine.connect() as plain:
+        if _revision(plain.execution_options(**{READS: True})) == schema.REVISION:
             return
     from alembic import command  # a third of a second, which a start with nothing to do can spare
     from alembic.config import Config
     from alembic.util import CommandError
 
-    with engine.begin() as connection:
+    with _waiting_long(engine), engine.begin() as connection:
         if engine.dialect.name == "postgresql":
-            connection.execute(text("SET LOCAL lock_timeout = '60s'"))
+            connection.execute(text(f"SET LOCAL lock_timeout = '{MIGRATION_SECONDS}s'"))
             connection.execute(text("SET LOCAL statement_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATION_LOCK})
         configuration = Config()

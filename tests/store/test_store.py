@@ -23,7 +23,7 @@ from cds_service.errors import StoreUnavailable
 from cds_service.feedback import Feedback
 from cds_service.store import calls, finding, overrides, reports, retention, schema
 from cds_service.store.calls import Call, Speech
-from cds_service.store.database import Store, open_store
+from cds_service.store.database import WAIT_SECONDS, Store, open_store
 from cds_service.store.overrides import Override
 from cds_service.store.reports import Kept, Scope
 from cds_service.store.tokens import SharedTokens
@@ -91,11 +91,27 @@ def test_a_store_is_opened_again_with_everything_in_it(url: str, store: Store) -
 
 
 def test_processes_that_start_together_migrate_once(url: str) -> None:
-    with ThreadPoolExecutor(6) as pool:
-        opened = list(pool.map(lambda _: open_store(url), range(6)))
+    with ThreadPoolExecutor(12) as pool:
+        opened = list(pool.map(lambda _: open_store(url), range(12)))
     assert not any(store.problem() for store in opened)
     for store in opened:
         store.engine.dispose()
+
+
+def test_a_start_waits_for_a_migration_that_another_process_is_at(tmp_path: Path) -> None:
+    file = tmp_path / "slow.db"
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("PRAGMA journal_mode=WAL")
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(open_store, f"sqlite:///{file}")
+        with pytest.raises(TimeoutError):  # longer than a call would wait for another writer
+            opening.result(WAIT_SECONDS + 1)
+        other.execute("COMMIT")
+        store = opening.result(30)
+    other.close()
+    assert store.problem() == ""
+    store.engine.dispose()
 
 
 def test_a_database_of_a_newer_version_is_refused(url: str, store: Store) -> None:
