@@ -9,12 +9,12 @@ BIN := .venv/bin
 run: setup
 	@if [ -t 0 ]; then set -m; fi; $(BIN)/cds-service serve --port $(PORT) --example
 
-test: .venv/.test .venv/.fhir-server
+test: .venv/.test .venv/.fhir-server .venv/.browser
 	$(BIN)/python -m pytest
 
 setup: .venv/.run
 
-check: .venv/.check .venv/.test .venv/.fhir-server
+check: .venv/.check .venv/.test .venv/.fhir-server .venv/.browser
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -50,6 +50,14 @@ bench: .venv/.bench $(if $(QUICK),,.venv/.healthchain .venv/.cql)
 .venv/.fhir-server: tests/doctor/fhir-server.txt | .venv/bin/python
 	$(PYTHON) -m venv .venv/fhir-server
 	.venv/fhir-server/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# A Chromium for the tests of pages: the system's, Debian's package where we may install one, or Playwright's own download.
+.venv/.browser: | .venv/.test
+	@for one in chromium chromium-browser google-chrome google-chrome-stable; do command -v $$one >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+	then apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; \
+	else $(BIN)/python -m playwright install chromium; fi
 	@touch $@
 
 # The peers of `make bench`, in environments of their own too. Without npm the bench says that one was not run.
