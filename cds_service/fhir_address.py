@@ -51,6 +51,12 @@ def is_plain(address: str) -> bool:
     return _plain_address(address) is not None
 
 
+def origin(address: str) -> tuple[str, str, int] | None:
+    """(scheme, host, port) of an address that can be read in one way only, else None."""
+    parts = _plain_address(address, PLAIN_STEPS)
+    return parts[:3] if parts else None
+
+
 def is_loopback(host: str) -> bool:
     """localhost or a loopback address written in full; other spellings of an address are not recognised."""
     if host == "localhost":

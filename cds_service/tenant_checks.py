@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from cds_service.fhir_address import LOOPBACK, is_plain
 from cds_service.setting_types import SettingsError, web_address
+from cds_service.smart import settings as smart_settings
 from cds_service.tenant_sections import Issuer, Reader, SignOff, Tenant
 from hooks import knowledge
 
@@ -35,6 +36,8 @@ def check(tenant: Tenant) -> None:
     if unknown:
         raise SettingsError(f"rules.{unknown[0]}: there is no such rule; `cds-service rules` lists them")
     _check_readers(tenant.reader)
+    if tenant.smart is not None:
+        smart_settings.check(tenant.smart, tenant.is_sandbox)
     for position, signature in enumerate(tenant.sign_off):
         _check_sign_off(signature, f"sign_off[{position}]")
         if tenant.sign_off.index(signature) != position:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from cds_service.setting_types import Life, Name, Skew, Text, Words
+from cds_service.smart.settings import Smart
 
 # What each EHR can do with a card. "standard" is what CDS Hooks 2.0.1 promises.
 PROFILES: dict[str, dict[str, bool | int]] = {
@@ -145,6 +146,7 @@ class Tenant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cors: Cors = msgspec.field(default_factory=Cors)
     refire: Refire = msgspec.field(default_factory=Refire)
     reader: list[Reader] = []
+    smart: Smart | None = None
     folder: str = ""  # where the file lies, for the key files that it names; never read from the file itself
 
     @property

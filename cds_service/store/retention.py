@@ -5,14 +5,14 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Table, delete, select
 
 from cds_service.store.database import Store
-from cds_service.store.schema import call, feedback, override, token
+from cds_service.store.schema import call, companion, feedback, override, token
 
 BATCH = 2000
 DAY = 86_400_000  # milliseconds
 
 
 def purge(store: Store, days: int, now: int) -> int:
-    """Calls and feedback older than `days`, and overrides and tokens that have ended. Gives the rows deleted.
+    """Calls and feedback older than `days`, and overrides, tokens and the companion's rows that have ended. Gives the rows deleted.
 
     Raises StoreUnavailable. May run in several processes at once: each deletes what it finds.
     """
@@ -22,6 +22,7 @@ def purge(store: Store, days: int, now: int) -> int:
         + _delete(store, feedback, feedback.c.received_at < oldest)
         + _delete(store, override, override.c.until <= now)
         + _delete(store, token, token.c.expires <= now)
+        + _delete(store, companion, companion.c.expires <= now)
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
-REVISION = "0001"  # of the newest migration: a database that says so is not looked at further
+REVISION = "0002"  # of the newest migration: a database that says so is not looked at further
 
 tables = MetaData()
 
@@ -94,4 +94,16 @@ token = Table(
     Column("digest", String(32), primary_key=True),
     Column("expires", BigInteger, nullable=False),
     Index("token_by_end", "expires"),
+)
+
+# Of the SMART companion, sealed with keys that are not in the database: a login under way, a session, unfinished work,
+# and which result is being written. `name` is a digest.
+companion = Table(
+    "companion",
+    tables,
+    Column("kind", String(16), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("sealed", Text, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Index("companion_by_end", "expires"),
 )
