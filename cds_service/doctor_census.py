@@ -174,7 +174,7 @@ def _foreign(codings: Iterable[Coding], usual: str) -> list[CodeableConcept | No
 
 def _answers(observation: Observation) -> Iterator[tuple[str, list[CodeableConcept | None]]]:
     """Coded answers to what we ask for; interpretations only where they are the answer, as mCODE writes ECOG grades."""
-    asked = [part for part in observation.component or () if coded.concepts_of([part.code])]
+    asked = [part for part in observation.component or () if coded.concepts(part.code)]
     yield "valueCodeableConcept", [observation.valueCodeableConcept, *(part.valueCodeableConcept for part in asked)]
     graded = any(name in results.ANSWERS for name, _ in results.measured(observation))
     if graded and observation.valueQuantity is None and observation.valueInteger is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +11,7 @@ import msgspec
 from fhir_mappings.resources import Bundle, Entry, Link, OperationOutcome, RawBundle
 
 NULL = b"null"
-BUNDLE = b'{"resourceType":"Bundle"'
+BEGINNING = re.compile(rb'\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"')  # most resources
 # Of one Bundle. A call with too many is refused before this; it is the bound for what a FHIR server sends.
 MOST_ENTRIES = 100_000
 CUT = f"only the first {MOST_ENTRIES} entries were read"
@@ -79,7 +80,7 @@ class Given:
 
     def misfit(self) -> str:
         """Why this is no answer to the question; the empty string when it is one, or nothing definite was asked."""
-        if not self.asked or any(_is(self.asked, raw) for _, raw in self.entries):
+        if not self.asked or any(resource_type(raw) == self.asked for _, raw in self.entries):
             return ""
         if self.next_page is not None:
             return ""  # the rest may hold it, and is known to be missing
@@ -102,9 +103,7 @@ class Given:
     def _matches(self) -> int:
         """How many entries are of the type asked for; resources that were only included are in no total."""
         counted = (self.asked, *WITH.get(self.asked, ()))
-        return (
-            sum(any(_is(one, raw) for one in counted) for _, raw in self.entries) if self.asked else len(self.entries)
-        )
+        return sum(resource_type(raw) in counted for _, raw in self.entries) if self.asked else len(self.entries)
 
 
 Answer = Given | None | Unavailable
@@ -135,14 +134,13 @@ def understand(raw: bytes) -> Given | Unavailable:
     An OperationOutcome means that the EHR failed (CDS Hooks 2.0). A Bundle that holds only an outcome means the same,
     unless it says total 0 and the outcome is a mere remark: that is how Epic writes "nothing found".
     """
-    if not raw.startswith(BUNDLE):  # most begin with saying so, and are not read for it
-        kind = resource_type(raw)
-        if kind is None:
-            return Unavailable("the EHR sent something that is not a FHIR resource")
-        if kind == "OperationOutcome":
-            return Unavailable("the EHR reported an error")
-        if kind != "Bundle":
-            return Given(((None, msgspec.Raw(raw)),))
+    kind = resource_type(raw)
+    if kind is None:
+        return Unavailable("the EHR sent something that is not a FHIR resource")
+    if kind == "OperationOutcome":
+        return Unavailable("the EHR reported an error")
+    if kind != "Bundle":
+        return Given(((None, msgspec.Raw(raw)),))
     try:
         return _bundle(_BUNDLE.decode(raw))
     except NOT_JSON:
@@ -227,17 +225,14 @@ def entries_in(raw: bytes) -> int:
 
 
 def resource_type(raw: bytes | msgspec.Raw) -> str | None:
-    """The resourceType of a JSON object; None when it is no object or has none."""
+    """The resourceType of a JSON object; None when it is no object or has none. What begins with it is not read on."""
+    begins = BEGINNING.match(raw)
+    if begins:
+        return begins[1].decode()
     try:
         return _KIND.decode(raw).resourceType
     except NOT_JSON:
         return None
-
-
-def _is(kind: str, raw: msgspec.Raw) -> bool:
-    """Is the resource of that type? Most begin with saying so, and are not read for it."""
-    start = b'{"resourceType":"%s"' % kind.encode()
-    return bytes(memoryview(raw)[: len(start)]) == start or resource_type(raw) == kind
 
 
 def failed(outcome: bytes | msgspec.Raw) -> bool:

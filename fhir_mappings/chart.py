@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from fhir_mappings import answers, coded, lenient, local_codes, local_units, relevance
 from fhir_mappings.answers import NOT_JSON, Answer, Given, Unavailable
+from fhir_mappings.collected import Collected
 from fhir_mappings.local_codes import LocalCodes
 from fhir_mappings.ours import Ours, is_web
 from fhir_mappings.record import DRAFTS as DRAFTS
@@ -22,11 +23,10 @@ from fhir_mappings.record import UNAVAILABLE as UNAVAILABLE
 from fhir_mappings.record import Chart as Chart
 from fhir_mappings.record import Refused as Refused
 from fhir_mappings.record import Source as Source
-from fhir_mappings.record import in_order, later, newer_patient, standing, versions_of
 from fhir_mappings.record import merge as merge
+from fhir_mappings.record import newer_patient
 from fhir_mappings.relevance import Kept
-from fhir_mappings.resources import CLINICAL_TYPES, BodyStructure, Medication, Meta, Patient, decode
-from fhir_mappings.versions import version
+from fhir_mappings.resources import CLINICAL_TYPES, BodyStructure, Medication, Patient, decode
 
 BESIDE = (Patient, Medication, BodyStructure)  # no evidence by themselves
 ANOTHER_SERVER = "stands on another server"
@@ -66,9 +66,9 @@ def judged(
     reader = _Reader(patient_id, fhir_server, local)
     for key, answer in answers_by_key.items():
         reader.take(key, answer)
-    decoded = list(reader._decoded())
-    reader._patient(decoded)
-    for _, reference, full_url, resource in decoded:
+    people, others = reader._divided()
+    reader._patient(people)
+    for _, reference, full_url, resource in reader._decoded(others):
         if not isinstance(resource, BESIDE) and not reader.ours.elsewhere(full_url, reference):
             yield reference, resource, relevance.judge(resource, reference, reader.ours, draft=False)
 
@@ -83,11 +83,6 @@ def _state(answer: Given) -> Source:
     return Source(FOUND if answer.entries and answer.total != 0 else EMPTY)
 
 
-def _bundle_names(decoded: list[tuple[str, str, str | None, Any]]) -> dict[str, str]:
-    """What a Bundle calls its resources, where that is no address that ends in "Type/id"."""
-    return {full_url: reference for _, reference, full_url, _ in decoded if full_url and full_url.startswith("urn:")}
-
-
 def _lost(key: str, kind: str | None) -> tuple[str, ...]:
     """The keys that a resource of this type is data of; for observations, and where the type is unknown, as it came."""
     of_kind = tuple(asked for asked, wanted in answers.ASKED.items() if wanted == kind)
@@ -99,13 +94,20 @@ def _place(key: str) -> str:
     return key if key in answers.ASKED or key == DRAFTS else "other data"
 
 
+class _Entry(NamedTuple):
+    number: int
+    key: str
+    full_url: str | None
+    raw: msgspec.Raw
+
+
 class _Reader:
     """Collects one chart; the entries are listed first, since any of them may tell how the patient is called."""
 
     def __init__(self, patient_id: str, fhir_server: str | None, local: LocalCodes) -> None:
         self.patient_id = patient_id
         self.local = local
-        self.entries: list[tuple[str, str | None, msgspec.Raw]] = []
+        self.entries: list[_Entry] = []
         self.sources: dict[str, Source] = {}
         self.refused: list[Refused] = []
         self.ours = Ours(patient_id, fhir_server)
@@ -116,7 +118,8 @@ class _Reader:
         elif isinstance(answer, Unavailable):
             self.sources[key] = Source(UNAVAILABLE, answer.reason)
         else:
-            self.entries += ((key, full_url, raw) for full_url, raw in answer.entries)
+            first = len(self.entries) + 1
+            self.entries += (_Entry(n, key, *one) for n, one in enumerate(answer.entries, first))
             if answer.damaged:
                 self._refuse_entry(key)
             self.sources[key] = _state(replace(answer, asked=answers.ASKED.get(key, "")))
@@ -129,62 +132,45 @@ class _Reader:
             self.refused.append(Refused(name or f"an entry of {_place(key)}", "the entry cannot be read", (key,)))
 
     def chart(self, selections: frozenset[str] | None) -> Chart:
-        decoded = list(self._decoded())
-        patient = self._patient(decoded)
-        kept: dict[str, Kept[Any]] = {}
-        drafts: dict[str, Kept[Any]] = {}
-        medicines: dict[str, list[Medication]] = {}
-        volumes: dict[str, BodyStructure] = {}
-        overruled: dict[str, Meta | None] = {}
-        ignored: dict[str, int] = {}
-        twins = _twins(decoded)
-        for key, reference, full_url, resource in decoded:
-            if isinstance(resource, Medication):
-                for name, medicine in relevance.medicine_names(reference, full_url, resource):
-                    medicines.setdefault(name, []).append(medicine)
-            elif isinstance(resource, Patient):
-                continue
+        """Goes through the record; no resource is held longer than it is looked at, unless it counts."""
+        people, others = self._divided()
+        patient = self._patient(people)
+        found = Collected(_twins(entry.full_url for entry in self.entries if entry.full_url))
+        for key, reference, full_url, resource in self._decoded(others):
+            if full_url and full_url.startswith("urn:"):  # what a Bundle calls it, where that is no address
+                found.names[full_url] = reference
+            if isinstance(resource, BESIDE):
+                self._beside(found, key, reference, full_url, resource)
             elif self.ours.elsewhere(full_url, reference):
                 self._refuse(key, reference, resource, ANOTHER_SERVER)
-            elif isinstance(resource, BodyStructure):
-                if (coded.reference_of(resource.patient) or "") in self.ours:
-                    volumes[reference] = max(volumes.get(reference, resource), resource, key=version)
             else:
-                draft = key == DRAFTS
-                name = twins.get((reference, full_url or ""), reference) if twins else reference
-                verdict = relevance.judge(resource, reference, self.ours, draft=draft)
+                verdict = relevance.judge(resource, reference, self.ours, draft=key == DRAFTS)
                 if isinstance(verdict, Kept):
-                    into = drafts if draft else kept
-                    there = into.get(name)
-                    into[name] = max(there, verdict, key=version) if there else verdict
+                    found.keep(key, full_url, verdict)
                 elif verdict.problem:
                     self._refuse(key, reference, resource, verdict.reason)
                 else:
-                    ignored[verdict.reason] = ignored.get(verdict.reason, 0) + 1
-                    over = DRAFTS + name if draft else name
-                    overruled[over] = later(overruled[over], resource.meta) if over in overruled else resource.meta
-        return Chart(
-            patient_id=self.patient_id,
-            patient=patient,
-            kept=standing(kept, overruled),
-            drafts=standing(drafts, overruled, DRAFTS),
-            medicines=versions_of({}, {name: tuple(found) for name, found in medicines.items()}),
-            volumes=volumes,
-            names=_bundle_names(decoded),
-            overruled=overruled,
-            sources=self.sources,
-            refused=in_order(set(self.refused)),
-            ignored=ignored,
-            selections=selections,
-        )
+                    found.leave_out(key, reference, full_url, resource.meta, verdict.reason)
+        return found.chart(self.patient_id, patient, self.sources, set(self.refused), selections)
+
+    def _beside(self, found: Collected, key: str, reference: str, full_url: str | None, resource: Any) -> None:
+        """What is no evidence by itself: a drug by name, a volume of radiotherapy. Patients were looked at before."""
+        if isinstance(resource, Medication):
+            for name, medicine in relevance.medicine_names(reference, full_url, resource):
+                found.medicines.setdefault(name, []).append(medicine)
+        elif isinstance(resource, BodyStructure):
+            if self.ours.elsewhere(full_url, reference):
+                self._refuse(key, reference, resource, ANOTHER_SERVER)
+            elif (coded.reference_of(resource.patient) or "") in self.ours:
+                found.volume(reference, resource)
 
     def _refuse(self, key: str, reference: str, resource: object, *reasons: str) -> None:
         """Names a resource as refused, with the kind of data that it is of."""
         lost = _lost(key, type(resource).__name__)
         self.refused += [Refused(reference, reason, lost) for reason in reasons]
 
-    def _decoded(self) -> Iterator[tuple[str, str, str | None, Any]]:
-        for number, (key, full_url, raw) in enumerate(self.entries):
+    def _decoded(self, entries: Iterable[_Entry]) -> Iterator[tuple[str, str, str | None, Any]]:
+        for number, key, full_url, raw in entries:
             odd: tuple[str, ...] = ()
             try:
                 resource = decode(raw)
@@ -202,7 +188,7 @@ class _Reader:
             if resource.id and FHIR_ID.fullmatch(resource.id):
                 reference = f"{type(resource).__name__}/{resource.id}"
             else:
-                reference = f"{type(resource).__name__} without id ({_place(key)} {number + 1})"
+                reference = f"{type(resource).__name__} without id ({_place(key)} {number})"
             if odd:
                 self._refuse(key, reference, resource, *(f"{element} not understood" for element in odd))
             yield key, reference, full_url, resource
@@ -214,14 +200,14 @@ class _Reader:
         """
         kind = answers.resource_type(raw)
         if kind is None or kind in WRAPPERS or not TYPE_NAME.fullmatch(kind):
-            self._refuse_entry(key, f"entry {number + 1} of {_place(key)}")
+            self._refuse_entry(key, f"entry {number} of {_place(key)}")
             self._incomplete(key, "some entries cannot be read")
         elif kind == "OperationOutcome":
             if answers.failed(raw):
                 self._incomplete(key, "the EHR reported an error")
         elif kind in CLINICAL_TYPES:
             known = relevance.identity(raw)
-            name = f"{kind}/{known}" if known and FHIR_ID.fullmatch(known) else f"{kind}, entry {number + 1}"
+            name = f"{kind}/{known}" if known and FHIR_ID.fullmatch(known) else f"{kind}, entry {number}"
             if key == DRAFTS:
                 self.refused.append(Refused(f"draft order {name}", "could not be read", (key,)))
             else:
@@ -231,19 +217,23 @@ class _Reader:
         if self.sources[key].state != UNAVAILABLE:
             self.sources[key] = Source(PARTIAL, reason)
 
-    def _patient(self, decoded: list[tuple[str, str, str | None, Any]]) -> Patient | None:
-        """This patient, as last written; the entry under the key that asked for the patient tells the server first."""
-        found: Patient | None = None
-        people = [one for one in decoded if isinstance(one[3], Patient)]
+    def _divided(self) -> tuple[list[_Entry], list[_Entry]]:
+        """The entries that are Patients, and all others; who says "Patient" otherwise than as a type is no patient."""
+        people = [entry for entry in self.entries if answers.resource_type(entry.raw) == "Patient"]
+        numbers = {entry.number for entry in people}
+        return people, [entry for entry in self.entries if entry.number not in numbers]
+
+    def _patient(self, entries: Iterable[_Entry]) -> Patient | None:
+        """This patient, as last written; learns by what names the record may call it, before anything is judged.
+
+        The entry under the key that asked for the patient tells the server first.
+        """
+        people = list(self._decoded(entries))
         own = [one for one in people if one[3].id == self.patient_id]
         for _, _, full_url, _ in sorted(own, key=lambda one: (one[0] != "patient", one[2] or "")):
             self.ours.add_name(full_url)
-        bases = {
-            full_url[: -len(reference) - 1]
-            for _, reference, full_url, resource in decoded
-            if full_url and full_url.endswith(f"/{reference}") and not isinstance(resource, Patient)
-        }
-        self.ours.learn_alias(base for base in bases if is_web(base))
+        self.ours.learn_alias(_bases(entry.full_url for entry in self.entries if entry.full_url))
+        found: Patient | None = None
         for _, reference, full_url, resource in people:
             if resource.id != self.patient_id:
                 self.refused.append(Refused(reference, "another patient"))
@@ -254,18 +244,21 @@ class _Reader:
         return found
 
 
-def _twins(decoded: list[tuple[str, str, str | None, Any]]) -> dict[tuple[str, str], str]:
+def _bases(full_urls: Iterable[str]) -> set[str]:
+    """The servers by whose names resources other than patients came: of "base/Type/id" the base."""
+    places = {full_url.rpartition("/")[0].rpartition("/") for full_url in full_urls}
+    return {base for base, _, kind in places if is_web(base) and TYPE_NAME.fullmatch(kind) and kind != "Patient"}
+
+
+def _twins(full_urls: Iterable[str]) -> dict[tuple[str, str], str]:
     """Names for resources that share type and id, but stand on different servers: two resources, not two versions.
 
     The first server by its name keeps the plain one; a name is never shown, the reference is.
     """
-    first: dict[str, str] = {}
-    places: dict[str, set[str]] = {}
-    for _, reference, full_url, _ in decoded:
-        if full_url and first.setdefault(reference, full_url) != full_url:
-            places.setdefault(reference, {first[reference]}).add(full_url)
-    return {
-        (reference, place): f"{reference} ({place})"
-        for reference, found in places.items()
-        for place in sorted(filter(is_web, found))[1:]
-    }
+    web = {full_url for full_url in full_urls if is_web(full_url)}
+    if len({full_url.rpartition("/")[0].rpartition("/")[0] for full_url in web}) < 2:
+        return {}
+    places: dict[str, list[str]] = {}
+    for full_url in sorted(web):
+        places.setdefault("/".join(full_url.split("/")[-2:]), []).append(full_url)
+    return {(reference, place): f"{reference} ({place})" for reference, found in places.items() for place in found[1:]}

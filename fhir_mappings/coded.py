@@ -10,13 +10,20 @@ from fhir_mappings.resources import CodeableConcept, Reference
 NO_CONCEPTS: frozenset[str] = frozenset()
 
 
-def concepts_of(coded: Iterable[CodeableConcept | None]) -> frozenset[str]:
-    """The value sets that any coding of any of the concepts belongs to."""
+def concepts(one: CodeableConcept | None) -> frozenset[str]:
+    """The value sets that any coding of a concept belongs to."""
     found = NO_CONCEPTS
-    for one in coded:
-        for coding in (one.coding or ()) if one else ():
-            found |= codes.concepts(coding.system, coding.code)
+    if one is not None and one.coding:
+        for coding in one.coding:
+            of_coding = codes.concepts(coding.system, coding.code)
+            if of_coding:
+                found = found | of_coding if found else of_coding
     return found
+
+
+def concepts_of(coded: Iterable[CodeableConcept | None]) -> frozenset[str]:
+    """The same of any of several concepts."""
+    return NO_CONCEPTS.union(*map(concepts, coded))
 
 
 def has_code(concept: CodeableConcept | None) -> bool:
@@ -26,13 +33,18 @@ def has_code(concept: CodeableConcept | None) -> bool:
 
 def first_code(concept: CodeableConcept | None) -> str | None:
     """The code of the first coding that has one: enough for elements bound to a required value set."""
-    return next((coding.code for coding in (concept.coding or ()) if coding.code), None) if concept else None
+    for coding in (concept.coding or ()) if concept else ():
+        if coding.code:
+            return coding.code
+    return None
 
 
 def first_assessment(concept: CodeableConcept | None) -> str | None:
     """The code in our own assessment system."""
-    codings = (concept.coding or ()) if concept else ()
-    return next((coding.code for coding in codings if coding.system == codes.ASSESSMENT and coding.code), None)
+    for coding in (concept.coding or ()) if concept else ():
+        if coding.system == codes.ASSESSMENT and coding.code:
+            return coding.code
+    return None
 
 
 def label(concept: CodeableConcept | None) -> str:

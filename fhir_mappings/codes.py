@@ -78,12 +78,16 @@ def concepts(system: str | None, code: str | None) -> frozenset[str]:
     table = _TABLES.get(system) if system else None
     if table is None or not code:
         return _NO_CONCEPTS
+    if not table.has_categories and code in table.concepts:
+        return table.concepts[code]  # most are written as we write them
     key = _key(table, code)
     found = table.concepts.get(key, _NO_CONCEPTS)
     if table.has_categories:
         for end in range(_SHORTEST_CATEGORY, len(key) + 1):
-            found |= table.concepts_below.get(key[:end], _NO_CONCEPTS)
-        found -= table.excluded.get(key, _NO_CONCEPTS)
+            below = table.concepts_below.get(key[:end])
+            found = found | below if below else found
+        if key in table.excluded:
+            found -= table.excluded[key]
     return found
 
 

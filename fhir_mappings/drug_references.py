@@ -6,7 +6,6 @@ which drug is meant.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -20,8 +19,6 @@ from fhir_mappings.resources import Medication, MedicationAdministration, Medica
 
 REFERRING = b'"medicationReference"'
 OF_DRUGS = frozenset({"Medication", "MedicationRequest", "MedicationAdministration"})
-BEGINNING = re.compile(rb'\{\s*"resourceType"\s*:\s*"([A-Za-z]+)"')
-LONGEST_TYPE = 100  # bytes that are looked at for it
 CONTAINED = "#"
 
 
@@ -53,12 +50,8 @@ def nameless(answers: Mapping[str, Answer], drafts: Answer = None) -> tuple[Name
 
 
 def _of_a_drug(raw: Raw) -> Medication | MedicationRequest | MedicationAdministration | None:
-    """The resource, if it is a Medication or uses one; what cannot be read is the chart's to say.
-
-    Most resources begin with their type, and are not read for it.
-    """
-    begins = BEGINNING.match(memoryview(raw)[:LONGEST_TYPE])
-    if (begins[1].decode() if begins else resource_type(raw)) not in OF_DRUGS:
+    """The resource, if it is a Medication or uses one; what cannot be read is the chart's to say."""
+    if resource_type(raw) not in OF_DRUGS:
         return None
     try:
         resource = decode(raw)

@@ -68,7 +68,7 @@ def _of_the_spine(kept: Kept[Condition], sites: frozenset[str]) -> frozenset[str
     """
     if not sites or "secondary_cancer" not in kept.concepts or kept.concepts & ELSEWHERE:
         return coded.NO_CONCEPTS
-    bony = [site for site in kept.resource.bodySite or () if "site_spinal_cord" not in coded.concepts_of([site])]
+    bony = [site for site in kept.resource.bodySite or () if "site_spinal_cord" not in coded.concepts(site)]
     return frozenset({"spinal_metastasis"}) if levels(bony) else coded.NO_CONCEPTS
 
 
@@ -135,7 +135,7 @@ def _reasons(chart: Chart) -> Iterator[Finding]:
     for kept in chart.drafts.values():
         if isinstance(kept.resource, ServiceRequest):
             for reason in kept.resource.reasonCode or ():
-                concepts = coded.concepts_of([reason])
+                concepts = coded.concepts(reason)
                 if concepts and FAMILY not in concepts:
                     yield Finding(kept.reference, concepts, coded.label(reason), certain=False)
 

@@ -19,7 +19,7 @@ def results(chart: Chart) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for kept in chart.of(Observation):
         if RESULT in kept.concepts:
-            types = _types(coded.concepts_of([kept.resource.valueCodeableConcept]))
+            types = _types(coded.concepts(kept.resource.valueCodeableConcept))
             for condition in conditions_of(chart, kept.resource):
                 found[condition] = found.get(condition, frozenset()) | types
     return found

@@ -108,7 +108,7 @@ def _ordered(kept: Kept[ServiceRequest]) -> Iterator[Imaging]:
     """A completed order was performed on or after the day it was written, which is all that the rules ask."""
     order = kept.resource
     if order.status == "completed" and not order.doNotPerform:
-        yield from _from_codes(kept, order.authoredOn, coded.label(order.code), coded.concepts_of([order.code]))
+        yield from _from_codes(kept, order.authoredOn, coded.label(order.code), coded.concepts(order.code))
 
 
 def _from_codes(

@@ -52,7 +52,7 @@ def _requested(
 ) -> Iterator[Medication]:
     request = kept.resource
     drug = _drug(chart, request)
-    concepts = coded.concepts_of([drug])
+    concepts = coded.concepts(drug)
     if concepts:
         doses = [rate.doseQuantity for dosage in request.dosageInstruction or () for rate in dosage.doseAndRate or ()]
         yield Medication(
@@ -72,7 +72,7 @@ def _requested(
 def _administered(chart: Chart, kept: Kept[MedicationAdministration]) -> Iterator[Medication]:
     given = kept.resource
     drug = _drug(chart, given)
-    concepts = coded.concepts_of([drug])
+    concepts = coded.concepts(drug)
     if concepts:
         period = given.effectivePeriod
         when = given.effectiveDateTime or (period.start if period else None)

@@ -36,7 +36,7 @@ def _order(kept: Kept[ServiceRequest], *, draft: bool = False, selected: bool = 
     prohibited = bool(request.doNotPerform)
     return Order(
         source=kept.reference,
-        concepts=frozenset() if prohibited else coded.concepts_of([request.code]),
+        concepts=frozenset() if prohibited else coded.concepts(request.code),
         status="draft" if draft else request.status or "",
         when=dates.when(request.authoredOn),
         label=coded.label(request.code),
@@ -49,7 +49,7 @@ def _order(kept: Kept[ServiceRequest], *, draft: bool = False, selected: bool = 
 
 def _elsewhere(sites: list[CodeableConcept] | None) -> bool:
     """Is a site stated, and is every stated one known to lie outside the spine? An unknown code may mean a vertebra."""
-    return bool(sites) and all(OUTSIDE in coded.concepts_of([site]) for site in sites or ())
+    return bool(sites) and all(OUTSIDE in coded.concepts(site) for site in sites or ())
 
 
 def procedures(chart: Chart) -> tuple[Procedure, ...]:

@@ -104,7 +104,7 @@ def _diagnosis_as_value(resource: Judged) -> LeftOut | None:
     What was observed decides whether this is a finding of today, a history, a relative's or a denied one (no profile of
     mCODE says "current diagnosis" this way). So it never counts as a diagnosis; the reader is told that it is there.
     """
-    if isinstance(resource, Observation) and coded.concepts_of([resource.valueCodeableConcept]) & GRAVE:
+    if isinstance(resource, Observation) and coded.concepts(resource.valueCodeableConcept) & GRAVE:
         return LeftOut("a diagnosis as the value of an observation, not understood", problem=True)
     return None
 
@@ -127,9 +127,7 @@ def _order_excluded(order: ServiceRequest | MedicationRequest, draft: bool) -> s
         return unfit
     if order.doNotPerform:
         # An active "do not perform MRI" is a recorded contraindication; any other prohibition is not evidence.
-        counts = (
-            isinstance(order, ServiceRequest) and order.status == "active" and _mri(coded.concepts_of([order.code]))
-        )
+        counts = isinstance(order, ServiceRequest) and order.status == "active" and _mri(coded.concepts(order.code))
         return None if counts else "do not perform"
     return f"intent {order.intent}" if order.intent in NOT_AN_ORDER else None
 
@@ -163,7 +161,7 @@ def _mri(concepts: frozenset[str]) -> bool:
 
 
 def _drug_concepts(resource: MedicationRequest | MedicationAdministration) -> frozenset[str]:
-    return coded.concepts_of([resource.medicationCodeableConcept])
+    return coded.concepts(resource.medicationCodeableConcept)
 
 
 def _study_concepts(study: ImagingStudy) -> frozenset[str]:
@@ -171,22 +169,20 @@ def _study_concepts(study: ImagingStudy) -> frozenset[str]:
 
 
 def _result_concepts(observation: Observation) -> frozenset[str]:
-    found = coded.concepts_of([observation.code]) or _assessment(observation)
+    found = coded.concepts(observation.code) or _assessment(observation)
     return found or (coded.concepts_of(part.code for part in observation.component) if observation.component else found)
 
 
 def _order_concepts(order: ServiceRequest) -> frozenset[str]:
-    return coded.concepts_of([order.code]) | (
-        coded.concepts_of(order.reasonCode) if order.reasonCode else coded.NO_CONCEPTS
-    )
+    return coded.concepts(order.code) | (coded.concepts_of(order.reasonCode) if order.reasonCode else coded.NO_CONCEPTS)
 
 
 def _problem_concepts(condition: Condition) -> frozenset[str]:
-    return coded.concepts_of([condition.code])
+    return coded.concepts(condition.code)
 
 
 def _procedure_concepts(procedure: Procedure) -> frozenset[str]:
-    return coded.concepts_of([procedure.code]) | techniques(procedure)
+    return coded.concepts(procedure.code) | techniques(procedure)
 
 
 def techniques(procedure: Procedure) -> frozenset[str]:

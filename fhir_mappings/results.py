@@ -111,11 +111,11 @@ def measured(
 
     `concepts` of its code, where they are known already.
     """
-    names = _names(coded.concepts_of([observation.code]) if concepts is None else concepts)
+    names = _names(coded.concepts(observation.code) if concepts is None else concepts)
     if names:
         yield names[0], observation
     for component in observation.component or ():
-        for name in _names(coded.concepts_of([component.code])):
+        for name in _names(coded.concepts(component.code)):
             yield name, component
 
 

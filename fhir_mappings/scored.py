@@ -85,7 +85,7 @@ def read(kept: Kept[Observation], observation: Observation) -> Iterator[Assessme
         yield from _pregnancy(kept)
         return
     if "disease_status_code" in kept.concepts:
-        trend = [TRENDS[c] for c in coded.concepts_of([observation.valueCodeableConcept]) if c in TRENDS]
+        trend = [TRENDS[c] for c in coded.concepts(observation.valueCodeableConcept) if c in TRENDS]
         if trend:
             yield Assessment(kept.reference, "disease_status", trend[0], taken(observation))
         return
@@ -142,7 +142,7 @@ def _screening(kept: Kept[Observation]) -> Iterator[Assessment | NotRead]:
 def _pregnancy(kept: Kept[Observation]) -> Iterator[Assessment]:
     """A coded answer that is one of ours; "unknown", free text and contradictory codes are no answer."""
     observation = kept.resource
-    concepts = coded.concepts_of([observation.valueCodeableConcept])
+    concepts = coded.concepts(observation.valueCodeableConcept)
     answers = {PREGNANCY_ANSWERS[concept] for concept in concepts if concept in PREGNANCY_ANSWERS}
     if len(answers) == 1:
         label = coded.label(observation.code)

@@ -31,7 +31,7 @@ def _of(kept: Kept[Observation]) -> Iterator[Finding]:
     if HISTORY in kept.concepts:
         yield from _history(kept)
     elif kept.concepts & set(CODES):
-        values = coded.concepts_of([kept.resource.valueCodeableConcept])
+        values = coded.concepts(kept.resource.valueCodeableConcept)
         if values & {METASTASIS, STAGE_FOUR}:
             yield Finding(
                 kept.reference,
