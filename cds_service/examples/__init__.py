@@ -23,8 +23,13 @@ def text(name: str) -> str:
 
 def read(name: str, today: date) -> bytes:
     """The example with all its dates moved as if it had been written today."""
+    return as_of(text(name), today).encode()
+
+
+def as_of(written: str, today: date) -> str:
+    """JSON text that was written as if the day were WRITTEN_ON, with all its dates moved to another day."""
     moved_by = today - WRITTEN_ON
-    return DAY.sub(lambda match: _moved(match[0], moved_by), text(name)).encode()
+    return DAY.sub(lambda match: _moved(match[0], moved_by), written)
 
 
 def hook(name: str) -> str:
