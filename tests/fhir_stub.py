@@ -46,6 +46,14 @@ def searchset(*resources: Any, following: str | None = None) -> dict[str, Any]:
     return {"resourceType": "Bundle", "type": "searchset", "link": link, "entry": entry}
 
 
+class _Listening(ThreadingHTTPServer):
+    """Takes as many connections at a moment as a test makes: one too many would be tried again a second later."""
+
+    request_queue_size = 256
+    daemon_threads = True
+    block_on_close = False
+
+
 @contextmanager
 def running() -> Iterator[FhirServer]:
     stub = FhirServer("")
@@ -82,9 +90,7 @@ def running() -> Iterator[FhirServer]:
         def log_message(self, *_: Any) -> None:
             """Silent: the tests read what was asked from `asked`."""
 
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    httpd.daemon_threads = True
-    httpd.block_on_close = False
+    httpd = _Listening(("127.0.0.1", 0), Handler)
     stub.url = f"http://127.0.0.1:{httpd.server_port}/fhir"
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

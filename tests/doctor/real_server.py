@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import requests
+
+from tests.ports import free_port
+from tests.turns import one_at_a_time
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / ".venv" / "fhir-server" / "bin" / "sekmet"
@@ -40,17 +42,17 @@ class RealServer:
 
 
 def install() -> None:
-    """Builds the environment when `make test` has not done so."""
-    subprocess.run(["make", "--silent", ".venv/.fhir-server"], cwd=ROOT, check=True, capture_output=True, timeout=600)
+    """Builds the environment when `make test` has not done so; of several processes the first one does."""
+    with one_at_a_time("fhir-server"):
+        command = ["make", "--silent", ".venv/.fhir-server"]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=600)
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[RealServer]:
     """Serves on a free port until the block ends. Asks for a bearer token; references are absolute, as in many EHRs."""
     install()
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        port = trial.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}/fhir"
     settings = {
         "base_url": url,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ import requests
 from cds_service import examples
 from tests import fhir_stub
 from tests.fhir_stub import FhirServer
+from tests.ports import free_port
 
 HOOK_OF = {"spine-patient-view": "patient_view", "spine-order-select": "order_select", "spine-order-sign": "order_sign"}
 ROOT = Path(__file__).parents[2]
@@ -31,13 +31,6 @@ def call_body(service: str = "spine-patient-view") -> dict[str, Any]:
     """A valid call of a service, to be changed freely: the bundled example, dated today."""
     body: dict[str, Any] = json.loads(examples.read(HOOK_OF[service], date.today()))
     return body
-
-
-def free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        port: int = trial.getsockname()[1]
-        return port
 
 
 @dataclass
@@ -55,7 +48,7 @@ class RunningServer:
         return requests.post(f"{self.url}/cds-services/{service}", timeout=30, **options)
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        return requests.get(self.url + path, timeout=10, **options)
+        return requests.get(self.url + path, timeout=30, **options)
 
     def audit_lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.stdout.read_text().splitlines() if line.startswith("{")]

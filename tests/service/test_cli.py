@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 import requests
-from conftest import HOOK_OF, ROOT, free_port
+from conftest import HOOK_OF, ROOT
 
 from cds_service import examples
+from tests.ports import free_port
 
 AS_OF = examples.WRITTEN_ON.isoformat()
 EXAMPLES = ROOT / "cds_service" / "examples"

@@ -176,22 +176,21 @@ def test_a_site_may_switch_it_off(tmp_path: Path) -> None:
         assert "pain_team" in opened(running, "a", *record)
 
 
-def test_all_workers_know_of_an_override_and_a_restart_forgets_none(tmp_path: Path) -> None:
+def test_all_workers_know_of_an_override_and_a_restart_forgets_none(tmp_path: Path, postgresql: str) -> None:
     record = (SPINE, BREAST, PAIN)
-    with postgres.running(tmp_path) as url:
-        shared = {
-            "SPINE_CDS_DATABASE": postgres.new_database(url),
-            "SPINE_CDS_IDENTITY_KEY_FILE": str(tmp_path / "key"),
-        }
-        (tmp_path / "key").write_text("0123456789abcdef" * 4)
-        with serving(tmp_path / "one", "--workers", "2", **shared) as running:
-            overridden(running, opened(running, "a", *record)["pain_team"])
-            assert all("pain_team" not in opened(running, "a", *record) for _ in range(12))
-        with serving(tmp_path / "two", **shared) as running:
-            assert "pain_team" not in opened(running, "a", *record)
-        (tmp_path / "key").write_text("fedcba9876543210" * 4)
-        with serving(tmp_path / "three", **shared) as running:
-            assert "pain_team" in opened(running, "a", *record), "another key knows no patient of before"
+    shared = {
+        "SPINE_CDS_DATABASE": postgres.new_database(postgresql),
+        "SPINE_CDS_IDENTITY_KEY_FILE": str(tmp_path / "key"),
+    }
+    (tmp_path / "key").write_text("0123456789abcdef" * 4)
+    with serving(tmp_path / "one", "--workers", "2", **shared) as running:
+        overridden(running, opened(running, "a", *record)["pain_team"])
+        assert all("pain_team" not in opened(running, "a", *record) for _ in range(12))
+    with serving(tmp_path / "two", **shared) as running:
+        assert "pain_team" not in opened(running, "a", *record)
+    (tmp_path / "key").write_text("fedcba9876543210" * 4)
+    with serving(tmp_path / "three", **shared) as running:
+        assert "pain_team" in opened(running, "a", *record), "another key knows no patient of before"
 
 
 def test_without_the_store_cards_are_shown_and_the_operator_is_told(tmp_path: Path) -> None:
