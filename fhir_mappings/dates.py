@@ -58,16 +58,19 @@ def order(text: str | None) -> str:
 
     A missing zone is read as UTC: for telling two results apart it does not matter which zone is meant.
     """
-    if not text or _PATTERN.fullmatch(text) is None:
+    return order_of(text, when(text))
+
+
+def order_of(text: str | None, known: When | None) -> str:
+    """The same of a date that has been read already."""
+    if known is None or text is None:
         return ""
-    if len(text) > DAY and not (len(text) == UTC_SECONDS and text.endswith("Z")):
-        try:
-            return _in_utc(datetime.fromisoformat(text))
-        except (ValueError, OverflowError):  # the year 1 has no day before it in another zone
-            return text[:DAY] if when(text) else ""
-    if when(text[:DAY]) is None:
-        return ""
-    return text if len(text) <= DAY else f"{text[:-1]}.000000"
+    if known.at or len(text) <= DAY:
+        return known.at or text
+    try:
+        return _in_utc(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):  # the year 1 has no day before it in another zone
+        return text[:DAY]
 
 
 def clock(text: str | None) -> datetime | None:

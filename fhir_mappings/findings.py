@@ -148,5 +148,5 @@ def _prohibited(chart: Chart) -> Iterator[Finding]:
                 kept.reference,
                 frozenset({"mri_contraindicated"}),
                 coded.label(kept.resource.code),
-                recorded=dates.when(kept.resource.authoredOn),
+                recorded=kept.when,
             )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import replace
 from typing import Any
 
-from fhir_mappings import coded, codes, dates, extensions, relevance, versions
+from fhir_mappings import coded, codes, extensions, versions
 from fhir_mappings.chart import Chart
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import Coding, ImagingStudy, Procedure, ServiceRequest
@@ -66,7 +66,7 @@ def read(chart: Chart) -> tuple[Imaging, ...]:
 
 def _study(kept: Kept[ImagingStudy]) -> Iterator[Imaging]:
     study = kept.resource
-    when, label = dates.when(study.started), _label(study)
+    label = _label(study)
     series = study.series or ()
     sites = _sites(one.bodySite for one in series if one.bodySite)
     regions: dict[str, set[str]] = {}
@@ -74,7 +74,7 @@ def _study(kept: Kept[ImagingStudy]) -> Iterator[Imaging]:
         regions.setdefault(CODED[concept][0], set()).update(CODED[concept][1])
     named = (_modality(one) for one in (*(study.modality or ()), *(s.modality for s in series if s.modality)))
     for modality in sorted({modality for modality in named if modality} | regions.keys()):
-        yield Imaging(kept.reference, modality, frozenset(regions.get(modality, set()) | sites), when, label)
+        yield Imaging(kept.reference, modality, frozenset(regions.get(modality, set()) | sites), kept.when, label)
 
 
 def _label(study: ImagingStudy) -> str:
@@ -101,22 +101,20 @@ def _sites(sites: Iterable[Coding]) -> set[str]:
 def _performed(kept: Kept[Procedure]) -> Iterator[Imaging]:
     procedure = kept.resource
     if procedure.status == "completed":
-        yield from _from_codes(kept, relevance.performed(procedure), coded.label(procedure.code))
+        yield from _from_codes(kept, coded.label(procedure.code))
 
 
 def _ordered(kept: Kept[ServiceRequest]) -> Iterator[Imaging]:
     """A completed order was performed on or after the day it was written, which is all that the rules ask."""
     order = kept.resource
     if order.status == "completed" and not order.doNotPerform:
-        yield from _from_codes(kept, order.authoredOn, coded.label(order.code), coded.concepts(order.code))
+        yield from _from_codes(kept, coded.label(order.code), coded.concepts(order.code))
 
 
-def _from_codes(
-    kept: Kept[Any], date: str | None, label: str, concepts: frozenset[str] | None = None
-) -> Iterator[Imaging]:
+def _from_codes(kept: Kept[Any], label: str, concepts: frozenset[str] | None = None) -> Iterator[Imaging]:
     for concept in sorted((kept.concepts if concepts is None else concepts) & CODED.keys()):
         modality, regions = CODED[concept]
-        yield Imaging(kept.reference, modality, frozenset(regions), dates.when(date), label)
+        yield Imaging(kept.reference, modality, frozenset(regions), kept.when, label)
 
 
 def _once(chart: Chart, found: Iterable[Imaging]) -> list[Imaging]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from math import isfinite
 
-from fhir_mappings import coded, codes, dates, dosing, drug_names, drug_references, relevance, versions
+from fhir_mappings import coded, codes, dosing, drug_names, drug_references, versions
 from fhir_mappings.chart import Chart, Refused
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import CodeableConcept, MedicationAdministration, MedicationRequest, Procedure, Quantity
@@ -61,7 +61,7 @@ def _requested(
             "draft" if draft else request.status or "",
             "order",
             _milligrams(doses[0] if len(doses) == 1 else None, drug),
-            dates.when(request.authoredOn),
+            kept.when,
             coded.label(drug),
             draft,
             selected,
@@ -74,15 +74,13 @@ def _administered(chart: Chart, kept: Kept[MedicationAdministration]) -> Iterato
     drug = _drug(chart, given)
     concepts = coded.concepts(drug)
     if concepts:
-        period = given.effectivePeriod
-        when = given.effectiveDateTime or (period.start if period else None)
         yield Medication(
             kept.reference,
             concepts,
             given.status or "",
             "given",
             _milligrams(given.dosage.dose if given.dosage else None, drug),
-            dates.when(when),
+            kept.when,
             coded.label(drug),
         )
 
@@ -99,7 +97,7 @@ def _billed(kept: Kept[Procedure]) -> Iterator[Medication]:
                 "completed",
                 "given",
                 None,
-                dates.when(relevance.performed(done)),
+                kept.when,
                 coded.label(done.code),
             )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fhir_mappings import coded, dates, findings, imaging, radiotherapy, relevance
+from fhir_mappings import coded, findings, imaging, radiotherapy
 from fhir_mappings.chart import Chart
 from fhir_mappings.imaging import CODED
 from fhir_mappings.relevance import Kept
@@ -38,7 +38,7 @@ def _order(kept: Kept[ServiceRequest], *, draft: bool = False, selected: bool = 
         source=kept.reference,
         concepts=frozenset() if prohibited else coded.concepts(request.code),
         status="draft" if draft else request.status or "",
-        when=dates.when(request.authoredOn),
+        when=kept.when,
         label=coded.label(request.code),
         draft=draft,
         selected=selected,
@@ -65,7 +65,7 @@ def procedures(chart: Chart) -> tuple[Procedure, ...]:
                     kept.reference,
                     kept.concepts,
                     done.status or "",
-                    dates.when(relevance.performed(done)),
+                    kept.when,
                     coded.label(done.code),
                     levels,
                     doses,

@@ -22,6 +22,7 @@ from fhir_mappings.resources import (
     Procedure,
     ServiceRequest,
 )
+from hooks.facts import When
 
 Judged = (
     Condition | Observation | ImagingStudy | MedicationRequest | MedicationAdministration | ServiceRequest | Procedure
@@ -49,12 +50,16 @@ R = TypeVar("R", bound=Judged)
 
 @dataclass(frozen=True, slots=True)
 class Kept(Generic[R]):
-    """A resource that counts, with the value sets its codes belong to and the string by which it sorts in time."""
+    """A resource that counts: the value sets its codes belong to, its clinical date, the string by which it sorts.
+
+    The date is when a result was taken, a procedure done, an order written; of a condition the onset, else the record.
+    """
 
     reference: str
     resource: R
     concepts: frozenset[str]
     dated: str
+    when: When | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,9 @@ def judge(resource: Judged, reference: str, ours: Ours, *, draft: bool) -> Kept[
     concepts = of.concepts(resource)
     if not concepts and not _may_be_ours(resource):
         return _diagnosis_as_value(resource) or OUTSIDE
-    return Kept(reference, resource, concepts, dates.order(of.date(resource)))
+    date = of.date(resource)
+    when = dates.when(date)
+    return Kept(reference, resource, concepts, dates.order_of(date, when), when)
 
 
 GRAVE = frozenset(

@@ -18,7 +18,7 @@ from fhir_mappings.scored import PREGNANCY_ANSWERS as PREGNANCY_ANSWERS
 from fhir_mappings.scored import PREGNANCY_TEST as PREGNANCY_TEST
 from fhir_mappings.scored import PSYCHOSOCIAL as PSYCHOSOCIAL
 from fhir_mappings.scored import TRENDS as TRENDS
-from fhir_mappings.scored import UNDATED, NotRead, taken
+from fhir_mappings.scored import UNDATED, NotRead
 from fhir_mappings.units import Problem
 from hooks.facts import Assessment, Measurement, When
 
@@ -132,7 +132,7 @@ def _one(
 ) -> Iterator[Measurement | NotRead]:
     """What one element says: one measurement, or several where a number and its coded answers contradict each other."""
     values = _values(name, valued, interpretation)
-    when, limits, label = taken(observation), _limits(name, valued.referenceRange), _labelled(valued)
+    when, limits, label = kept.when, _limits(name, valued.referenceRange), _labelled(valued)
     for value in values:
         if isinstance(value, Problem):
             if valued is not observation or not _only_a_heading(observation):

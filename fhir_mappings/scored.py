@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
 
-from fhir_mappings import coded, codes, dates, findings, relevance, same_day, units
+from fhir_mappings import coded, codes, findings, same_day, units
 from fhir_mappings.chart import Refused
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import Component, Observation
@@ -71,11 +71,6 @@ def _in_words(valued: Observation | Component) -> bool:
     return (valued.valueString is not None and whole(valued) is None) or uncoded
 
 
-def taken(observation: Observation) -> When | None:
-    """When, as far as that is known."""
-    return dates.when(relevance.effective(observation))
-
-
 def read(kept: Kept[Observation], observation: Observation) -> Iterator[Assessment | Measurement | NotRead]:
     """Our own assessment codes, mCODE's cancer disease status, pregnancy tests and psychosocial screening."""
     if PSYCHOSOCIAL in kept.concepts:
@@ -87,7 +82,7 @@ def read(kept: Kept[Observation], observation: Observation) -> Iterator[Assessme
     if "disease_status_code" in kept.concepts:
         trend = [TRENDS[c] for c in coded.concepts(observation.valueCodeableConcept) if c in TRENDS]
         if trend:
-            yield Assessment(kept.reference, "disease_status", trend[0], taken(observation))
+            yield Assessment(kept.reference, "disease_status", trend[0], kept.when)
         return
     name = coded.first_assessment(observation.code)
     if name == LIFE_EXPECTANCY:
@@ -103,12 +98,12 @@ def _scored(kept: Kept[Observation], observation: Observation, name: str) -> Ite
     items = tuple((item, points) for item, part in parts if (points := whole(part)) is not None)
     in_words = _in_words(observation) or any(_in_words(part) for _, part in parts)
     if value is None and in_words:
-        yield NotRead(kept.reference, name, WORDS.reason, taken(observation))
+        yield NotRead(kept.reference, name, WORDS.reason, kept.when)
     elif value is None and not items:
-        yield NotRead(kept.reference, name, "no value that the score can have", taken(observation))
+        yield NotRead(kept.reference, name, "no value that the score can have", kept.when)
     if value is None and not items:
         return
-    when, label = taken(observation), coded.label(observation.code)
+    when, label = kept.when, coded.label(observation.code)
     yield Assessment(kept.reference, name, value, when, _level(observation), items, label)
     if when is None:
         yield NotRead(kept.reference, name, UNDATED)
@@ -117,9 +112,9 @@ def _scored(kept: Kept[Observation], observation: Observation, name: str) -> Ite
 def _life_expectancy(kept: Kept[Observation], observation: Observation) -> Iterator[Measurement | NotRead]:
     months, name = units.understand("life_expectancy", observation.valueQuantity), "life_expectancy"
     if isinstance(months, Problem):
-        yield NotRead(kept.reference, name, months.reason, taken(observation))
+        yield NotRead(kept.reference, name, months.reason, kept.when)
     else:
-        yield Measurement(kept.reference, name, months, taken(observation), label=coded.label(observation.code))
+        yield Measurement(kept.reference, name, months, kept.when, label=coded.label(observation.code))
 
 
 def _screening(kept: Kept[Observation]) -> Iterator[Assessment | NotRead]:
@@ -130,13 +125,11 @@ def _screening(kept: Kept[Observation]) -> Iterator[Assessment | NotRead]:
     if score is None and value is not None:
         score = int(value) if isfinite(value) else -1
     if score is not None and 0 <= score <= HIGHEST_SCREEN:
-        yield Assessment(
-            kept.reference, PSYCHOSOCIAL, str(score), taken(observation), label=coded.label(observation.code)
-        )
+        yield Assessment(kept.reference, PSYCHOSOCIAL, str(score), kept.when, label=coded.label(observation.code))
     elif score is not None:
-        yield NotRead(kept.reference, PSYCHOSOCIAL, "outside its scale", taken(observation))
+        yield NotRead(kept.reference, PSYCHOSOCIAL, "outside its scale", kept.when)
     elif _in_words(observation):
-        yield NotRead(kept.reference, PSYCHOSOCIAL, WORDS.reason, taken(observation))
+        yield NotRead(kept.reference, PSYCHOSOCIAL, WORDS.reason, kept.when)
 
 
 def _pregnancy(kept: Kept[Observation]) -> Iterator[Assessment]:
@@ -146,7 +139,7 @@ def _pregnancy(kept: Kept[Observation]) -> Iterator[Assessment]:
     answers = {PREGNANCY_ANSWERS[concept] for concept in concepts if concept in PREGNANCY_ANSWERS}
     if len(answers) == 1:
         label = coded.label(observation.code)
-        yield Assessment(kept.reference, "pregnancy", answers.pop(), taken(observation), label=label)
+        yield Assessment(kept.reference, "pregnancy", answers.pop(), kept.when, label=label)
 
 
 def _graded(name: str, observation: Observation) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fhir_mappings import coded, dates, relevance
+from fhir_mappings import coded
 from fhir_mappings.chart import Chart
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import Observation
@@ -37,7 +37,7 @@ def _of(kept: Kept[Observation]) -> Iterator[Finding]:
                 kept.reference,
                 frozenset({BY_STAGE}),
                 coded.label(kept.resource.valueCodeableConcept),
-                recorded=dates.when(relevance.effective(kept.resource)),
+                recorded=kept.when,
                 certain=METASTASIS in values,
             )
 
@@ -50,6 +50,6 @@ def _history(kept: Kept[Observation]) -> Iterator[Finding]:
             kept.reference,
             kept.concepts,
             coded.label(observation.code),
-            recorded=dates.when(relevance.effective(observation)),
+            recorded=kept.when,
             status="past",
         )

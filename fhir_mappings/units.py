@@ -24,7 +24,13 @@ def _divide(factor: Decimal, value: Decimal) -> Decimal:
     return value / factor
 
 
+def _as_it_is(value: Decimal) -> Decimal:
+    return value
+
+
 def _conversion(entry: str | Mapping[str, str]) -> Callable[[Decimal], Decimal]:
+    if entry == "1":
+        return _as_it_is
     if isinstance(entry, str):
         return partial(_multiply, Decimal(entry))
     return partial(_divide, Decimal(entry["divide"]))
@@ -71,7 +77,7 @@ def unit(name: str, quantity: Quantity) -> str | Problem:
     A UCUM code counts before the printed unit, but where both are known they must mean the same: which of them the
     writer meant is not ours to guess. A quantity without any unit is accepted for scores alone.
     """
-    coded = quantity.code if not quantity.system or quantity.system == UCUM else None
+    coded = quantity.code if quantity.system == UCUM or not quantity.system else None
     written = coded or quantity.unit
     if not written:
         return "1" if name in SCORES else UNIT
@@ -127,8 +133,8 @@ WARNING_BOUNDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 def bound(name: str, quantity: Quantity | None) -> str:
     """ ">" or "<" where the number only warns; "" for a number, and for a bound that counts as one."""
-    comparator = (quantity.comparator if quantity else None) or ""
-    return comparator[:1] if comparator in WARNING_BOUNDS.get(name, ()) else ""
+    comparator = quantity.comparator if quantity else None
+    return comparator[:1] if comparator and comparator in WARNING_BOUNDS.get(name, ()) else ""
 
 
 def convert(name: str, quantity: Quantity | None) -> Decimal | None:
@@ -141,8 +147,7 @@ def understand(name: str, quantity: Quantity | None) -> Decimal | Problem:
     """The value in the unit of the rules, or why there is none: no finite number, an unsafe bound, a wrong unit."""
     if quantity is None or quantity.value is None or not isfinite(quantity.value):
         return NO_VALUE  # JSON knows no NaN, but a number may come as a string
-    known_bounds = (*SAFE_BOUNDS.get(name, ()), *WARNING_BOUNDS.get(name, ()))
-    if quantity.comparator and quantity.comparator not in known_bounds:
+    if quantity.comparator and quantity.comparator not in (*SAFE_BOUNDS.get(name, ()), *WARNING_BOUNDS.get(name, ())):
         return COMPARATOR
     found = unit(name, quantity)
     if isinstance(found, Problem):
@@ -154,5 +159,5 @@ def understand(name: str, quantity: Quantity | None) -> Decimal | Problem:
 
 def plausible(name: str, value: Decimal) -> bool:
     """Can a living adult have this?"""
-    lowest, highest = PLAUSIBLE.get(name, (value, value))
-    return lowest <= value <= highest
+    limits = PLAUSIBLE.get(name)
+    return limits is None or limits[0] <= value <= limits[1]
