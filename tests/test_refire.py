@@ -17,9 +17,10 @@ from hooks.override_reasons import OVERRIDE_WORDS
 from tests.read_vignettes import AS_OF, all_vignettes
 
 RULES = {rule.KNOWLEDGE.rule: rule for rule in (*patient_view.RULES, *order_select.RULES)}
+VIGNETTES = {str(vignette): vignette for vignette in all_vignettes()}
 DECISIONS = [
-    (str(vignette), run.decide([RULES[vignette.rule]], vignette.facts)[0])  # type: ignore[list-item] # a module is a Rule
-    for vignette in all_vignettes()
+    (name, run.decide([RULES[vignette.rule]], vignette.facts)[0])  # type: ignore[list-item] # a module is a Rule
+    for name, vignette in VIGNETTES.items()
 ]
 SPOKEN = [(name, one) for name, one in DECISIONS if isinstance(one.outcome, Recommend)]
 RESTING = [(name, one) for name, one in SPOKEN if refire.state(one)]
@@ -190,7 +191,7 @@ def test_a_draft_of_another_kind_is_another_state() -> None:
 
 @pytest.mark.parametrize(("name", "decision"), RESTING, ids=[name for name, _ in RESTING])
 def test_the_next_day_is_the_same_state_while_the_rule_says_the_same(name: str, decision: Decision) -> None:
-    vignette = next(one for one in all_vignettes() if str(one) == name)
+    vignette = VIGNETTES[name]
     tomorrow = vignette.facts.as_of.fromordinal(vignette.facts.as_of.toordinal() + 1)
     later = run.decide([RULES[vignette.rule]], replace(vignette.facts, as_of=tomorrow))[0]  # type: ignore[list-item] # a module is a Rule
     if isinstance(later.outcome, Recommend) and asked(later.outcome) == asked(decision.outcome):
