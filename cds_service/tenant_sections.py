@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from cds_service.dashboard.settings import Dashboard
 from cds_service.setting_types import Life, Name, Skew, Text, Words
 from cds_service.smart.settings import Smart
 
@@ -147,6 +148,7 @@ class Tenant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refire: Refire = msgspec.field(default_factory=Refire)
     reader: list[Reader] = []
     smart: Smart | None = None
+    dashboard: Dashboard = msgspec.field(default_factory=Dashboard)
     folder: str = ""  # where the file lies, for the key files that it names; never read from the file itself
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
-REVISION = "0002"  # of the newest migration: a database that says so is not looked at further
+REVISION = "0003"  # of the newest migration: a database that says so is not looked at further
 
 tables = MetaData()
 
@@ -106,4 +106,21 @@ companion = Table(
     Column("sealed", Text, nullable=False),
     Column("expires", BigInteger, nullable=False),
     Index("companion_by_end", "expires"),
+)
+
+# What the approver said to a proposal of the dashboard, and on what numbers it stood (JSON). It is kept: a site's record
+# of who decided what, with nothing of a patient in it.
+decision = Table(
+    "decision",
+    tables,
+    Column("id", String(32), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("rule", String(64), nullable=False),
+    Column("version", String(32), nullable=False),
+    Column("decided", String(16), nullable=False),
+    Column("approver", String(64), nullable=False),
+    Column("decided_at", BigInteger, nullable=False),
+    Column("until", String(10), nullable=False),  # a date: until then it is not proposed again
+    Column("ground", Text, nullable=False),
+    Index("decision_by_time", "tenant", "decided_at"),
 )

@@ -1,0 +1,116 @@
+"""Counts what the ledger holds: how often rules spoke, what became of it, and what users answered. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, Subquery, and_, case, distinct, exists, func, select
+
+from cds_service.store.schema import call, feedback, speech
+from hooks.override_reasons import OVERRIDE_SYSTEM, OVERRIDE_WORDS
+from hooks.refire import NO_REASON, OTHER_REASON
+
+WAITING, IGNORED = "waiting", "ignored"  # beside the outcomes of feedback.py: no answer yet, and none any more
+SHOWN, SILENCED, SHADOW = "shown", "silenced", "shadow"  # fates of ledger.py
+REASONS = (*OVERRIDE_WORDS, OTHER_REASON, NO_REASON)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Of whom and when: calls of a tenant from `start` until before `end`.
+
+    A card without an answer counts as ignored when it was shown before `unanswered_before`, else as waiting. Times in
+    milliseconds since 1970.
+    """
+
+    tenant: str
+    start: int
+    end: int
+    unanswered_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How often a rule of a service had this fate; when it was shown, with this answer, when overridden for this."""
+
+    rule: str
+    service: str
+    fate: str
+    answer: str
+    reason: str
+    number: int
+
+
+def counts(connection: Connection, span: Span) -> list[Counted]:
+    """One showing of a rule in one call counts once, with the last answer to its card in that call."""
+    one = _showings(span)
+    named = select(
+        one.c.rule, one.c.service, one.c.fate, _answer(one, span).label("answer"), _reason(one).label("reason")
+    ).where(one.c.place == 1)
+    kinds = named.subquery("named")
+    query = select(*kinds.c, func.count().label("number")).group_by(*kinds.c)
+    return [Counted(**row) for row in connection.execute(query).mappings()]
+
+
+def patients(connection: Connection, span: Span) -> Mapping[tuple[str, str], int]:
+    """By rule and service: to how many patients it was shown."""
+    query = (
+        select(speech.c.rule, call.c.service, func.count(distinct(call.c.patient)))
+        .join(speech, speech.c.call == call.c.id)
+        .where(_within(span), speech.c.fate == SHOWN)
+        .group_by(speech.c.rule, call.c.service)
+    )
+    return {(rule, service): number for rule, service, number in connection.execute(query)}
+
+
+def is_empty(connection: Connection, tenant: str) -> bool:
+    """Whether no call of this tenant is in the ledger."""
+    return not connection.execute(select(exists().where(call.c.tenant == tenant))).scalar_one()
+
+
+def _within(span: Span) -> ColumnElement[bool]:
+    return and_(call.c.tenant == span.tenant, call.c.answered_at >= span.start, call.c.answered_at < span.end)
+
+
+def _showings(span: Span) -> Subquery:
+    """Each rule that recommended something in each call, with the answers to its card, the last one in place 1."""
+    last_first = (feedback.c.outcome_at.desc(), feedback.c.received_at.desc(), feedback.c.id)
+    return (
+        select(
+            speech.c.rule,
+            call.c.service,
+            speech.c.fate,
+            call.c.answered_at,
+            feedback.c.outcome,
+            feedback.c.reason_system,
+            feedback.c.reason_code,
+            func.row_number().over(partition_by=(call.c.id, speech.c.rule), order_by=last_first).label("place"),
+        )
+        .join(speech, speech.c.call == call.c.id)
+        .outerjoin(
+            feedback, and_(speech.c.fate == SHOWN, feedback.c.card == speech.c.card, feedback.c.call == call.c.id)
+        )
+        .where(_within(span), speech.c.indicator != "", speech.c.fate.in_((SHOWN, SILENCED, SHADOW)))
+        .subquery("showing")
+    )
+
+
+def _answer(one: Subquery, span: Span) -> ColumnElement[str]:
+    return case(
+        (one.c.fate != SHOWN, ""),
+        (one.c.outcome.is_not(None), one.c.outcome),
+        (one.c.answered_at < span.unanswered_before, IGNORED),
+        else_=WAITING,
+    )
+
+
+def _reason(one: Subquery) -> ColumnElement[str]:
+    """One of REASONS for an override: another system's code may be any text, and there could be very many."""
+    ours = and_(one.c.reason_system.in_(("", OVERRIDE_SYSTEM)), one.c.reason_code.in_(tuple(OVERRIDE_WORDS)))
+    return case(
+        (func.coalesce(one.c.outcome, "") != "overridden", ""),
+        (one.c.reason_code == "", NO_REASON),
+        (ours, one.c.reason_code),
+        else_=OTHER_REASON,
+    )
