@@ -78,6 +78,10 @@ class Given:
     total: int | None = None
     asked: str = field(default="", compare=False)
 
+    def kinds(self) -> list[str | None]:
+        """The types of the entries."""
+        return [resource_type(raw) for _, raw in self.entries]
+
     def misfit(self) -> str:
         """Why this is no answer to the question; the empty string when it is one, or nothing definite was asked."""
         if not self.asked or any(resource_type(raw) == self.asked for _, raw in self.entries):
@@ -85,25 +89,28 @@ class Given:
         if self.next_page is not None:
             return ""  # the rest may hold it, and is known to be missing
         if self.entries:
-            beside = self.total == 0 and all(resource_type(raw) in BESIDE for _, raw in self.entries)
+            beside = self.total == 0 and BESIDE.issuperset(self.kinds())
             return "" if beside else "what was sent is something else than was asked for"
         if self.damaged:
             return "none of the entries can be read"
         return "the EHR counted some, and none came" if self.total else ""
 
-    def shortfall(self) -> str:
-        """Why this is known not to be all of it; the empty string when nothing says so."""
+    def shortfall(self, kinds: Sequence[str | None] | None = None) -> str:
+        """Why this is known not to be all of it; the empty string when nothing says so. `kinds` where known already."""
         found = ["some entries cannot be read"] if self.damaged else []
         if self.partial:
             found += [self.reason] if self.reason or self.damaged else ["a further page was not read"]
-        elif self.total is not None and (came := self._matches()) + self.damaged < self.total:
+        elif (
+            self.total is not None
+            and (came := self._matches(self.kinds() if kinds is None else kinds)) + self.damaged < self.total
+        ):
             found.append(f"only {came} of {self.total} came, and no link to the rest")
         return "; ".join(filter(None, found))
 
-    def _matches(self) -> int:
+    def _matches(self, kinds: Sequence[str | None]) -> int:
         """How many entries are of the type asked for; resources that were only included are in no total."""
         counted = (self.asked, *WITH.get(self.asked, ()))
-        return sum(resource_type(raw) in counted for _, raw in self.entries) if self.asked else len(self.entries)
+        return sum(map(kinds.count, counted)) if self.asked else len(kinds)
 
 
 Answer = Given | None | Unavailable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
@@ -66,18 +67,18 @@ def judged(
     reader = _Reader(patient_id, fhir_server, local)
     for key, answer in answers_by_key.items():
         reader.take(key, answer)
-    people, others = reader._divided()
-    reader._patient(people)
-    for _, reference, full_url, resource in reader._decoded(others):
+    reader._patient()
+    for _, reference, full_url, resource in reader._decoded(reader.others):
         if not isinstance(resource, BESIDE) and not reader.ours.elsewhere(full_url, reference):
             yield reference, resource, relevance.judge(resource, reference, reader.ours, draft=False)
 
 
-def _state(answer: Given) -> Source:
+def _state(answer: Given, kinds: list[str | None]) -> Source:
+    """`kinds`: the types of the entries."""
     misfit = answer.misfit()
     if misfit:
         return Source(UNAVAILABLE, misfit)
-    shortfall = answer.shortfall()
+    shortfall = answer.shortfall(kinds)
     if shortfall:
         return Source(PARTIAL, shortfall)
     return Source(FOUND if answer.entries and answer.total != 0 else EMPTY)
@@ -107,7 +108,8 @@ class _Reader:
     def __init__(self, patient_id: str, fhir_server: str | None, local: LocalCodes) -> None:
         self.patient_id = patient_id
         self.local = local
-        self.entries: list[_Entry] = []
+        self.people: list[_Entry] = []  # Patients: they are read first
+        self.others: list[_Entry] = []
         self.sources: dict[str, Source] = {}
         self.refused: list[Refused] = []
         self.ours = Ours(patient_id, fhir_server)
@@ -118,11 +120,13 @@ class _Reader:
         elif isinstance(answer, Unavailable):
             self.sources[key] = Source(UNAVAILABLE, answer.reason)
         else:
-            first = len(self.entries) + 1
-            self.entries += (_Entry(n, key, *one) for n, one in enumerate(answer.entries, first))
+            kinds = answer.kinds()
+            for kind, (full_url, raw) in zip(kinds, answer.entries, strict=True):
+                entry = _Entry(len(self.people) + len(self.others) + 1, key, full_url, raw)
+                (self.people if kind == "Patient" else self.others).append(entry)
             if answer.damaged:
                 self._refuse_entry(key)
-            self.sources[key] = _state(replace(answer, asked=answers.ASKED.get(key, "")))
+            self.sources[key] = _state(replace(answer, asked=answers.ASKED.get(key, "")), kinds)
 
     def _refuse_entry(self, key: str, name: str = "") -> None:
         """An entry that is no resource which we can tell: it may have been anything that the key asked for."""
@@ -133,10 +137,9 @@ class _Reader:
 
     def chart(self, selections: frozenset[str] | None) -> Chart:
         """Goes through the record; no resource is held longer than it is looked at, unless it counts."""
-        people, others = self._divided()
-        patient = self._patient(people)
-        found = Collected(_twins(entry.full_url for entry in self.entries if entry.full_url))
-        for key, reference, full_url, resource in self._decoded(others):
+        patient = self._patient()
+        found = Collected(_twins(entry.full_url for entry in self._entries() if entry.full_url))
+        for key, reference, full_url, resource in self._decoded(self.others):
             if full_url and full_url.startswith("urn:"):  # what a Bundle calls it, where that is no address
                 found.names[full_url] = reference
             if isinstance(resource, BESIDE):
@@ -217,22 +220,19 @@ class _Reader:
         if self.sources[key].state != UNAVAILABLE:
             self.sources[key] = Source(PARTIAL, reason)
 
-    def _divided(self) -> tuple[list[_Entry], list[_Entry]]:
-        """The entries that are Patients, and all others; who says "Patient" otherwise than as a type is no patient."""
-        people = [entry for entry in self.entries if answers.resource_type(entry.raw) == "Patient"]
-        numbers = {entry.number for entry in people}
-        return people, [entry for entry in self.entries if entry.number not in numbers]
+    def _entries(self) -> Iterator[_Entry]:
+        return chain(self.people, self.others)
 
-    def _patient(self, entries: Iterable[_Entry]) -> Patient | None:
+    def _patient(self) -> Patient | None:
         """This patient, as last written; learns by what names the record may call it, before anything is judged.
 
         The entry under the key that asked for the patient tells the server first.
         """
-        people = list(self._decoded(entries))
+        people = list(self._decoded(self.people))
         own = [one for one in people if one[3].id == self.patient_id]
         for _, _, full_url, _ in sorted(own, key=lambda one: (one[0] != "patient", one[2] or "")):
             self.ours.add_name(full_url)
-        self.ours.learn_alias(_bases(entry.full_url for entry in self.entries if entry.full_url))
+        self.ours.learn_alias(_bases(entry.full_url for entry in self._entries() if entry.full_url))
         found: Patient | None = None
         for _, reference, full_url, resource in people:
             if resource.id != self.patient_id:

@@ -28,14 +28,14 @@ class Collected:
     def keep(self, key: str, full_url: str | None, one: Kept[Any]) -> None:
         """Of two versions the newer is kept."""
         into = self.drafts if key == DRAFTS else self.kept
-        name = self._name(one.reference, full_url)
+        name = self._name(one.reference, full_url) if self.twins else one.reference
         there = into.get(name)
         into[name] = max(there, one, key=version) if there else one
 
     def leave_out(self, key: str, reference: str, full_url: str | None, meta: Meta | None, reason: str) -> None:
         """Counts what is left out on purpose, and when it was last written: an older version may have counted."""
         self.ignored[reason] = self.ignored.get(reason, 0) + 1
-        name = self._name(reference, full_url)
+        name = self._name(reference, full_url) if self.twins else reference
         if key == DRAFTS:
             name = DRAFTS + name
         self.overruled[name] = later(self.overruled[name], meta) if name in self.overruled else meta
@@ -45,7 +45,7 @@ class Collected:
         self.volumes[reference] = max(self.volumes.get(reference, one), one, key=version)
 
     def _name(self, reference: str, full_url: str | None) -> str:
-        return self.twins.get((reference, full_url or ""), reference) if self.twins else reference
+        return self.twins.get((reference, full_url or ""), reference)
 
     def chart(
         self,

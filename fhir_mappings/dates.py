@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from hooks.facts import When
 
 DAY = len("2026-11-24")
+MICROSECONDS = len("2026-11-24T08:00:00.000000")
 UTC_SECONDS = len("2026-11-24T08:00:00Z")  # how most servers write an instant
 _PATTERN = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T.*)?)?)?", re.ASCII)
 
@@ -24,8 +25,9 @@ def when(text: str | None) -> When | None:
     year, month, day = match.groups()
     try:
         if day:
-            exact = date(int(year), int(month), int(day))
-            return When(exact, exact, text[:DAY], _moment(text))
+            written = text[:DAY]
+            exact = date.fromisoformat(written)
+            return When(exact, exact, written, _moment(text) if len(text) > DAY else "")
         if month:
             last = calendar.monthrange(int(year), int(month))[1]
             return When(date(int(year), int(month), 1), date(int(year), int(month), last), text)
@@ -35,9 +37,7 @@ def when(text: str | None) -> When | None:
 
 
 def _moment(text: str) -> str:
-    """The instant in UTC by a string that sorts; empty without a time or without a zone."""
-    if len(text) <= DAY:
-        return ""
+    """The instant in UTC by a string that sorts; empty without a zone."""
     if len(text) == UTC_SECONDS and text.endswith("Z"):
         return f"{text[:-1]}.000000"
     try:
@@ -49,8 +49,8 @@ def _moment(text: str) -> str:
 
 def _in_utc(instant: datetime) -> str:
     """To the microsecond, so that two of them compare as strings; without a zone as it stands."""
-    moved = instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
-    return moved.isoformat(timespec="microseconds")
+    moved = instant.astimezone(UTC) if instant.tzinfo else instant
+    return moved.isoformat(timespec="microseconds")[:MICROSECONDS]
 
 
 def order(text: str | None) -> str:

@@ -25,6 +25,7 @@ KINDS = {  # prefetch key -> how cards and rules call that kind of data
 }
 CLOCK_SLACK = timedelta(days=1)  # clocks and zones differ; what adds urgency is believed that far into the future
 FUTURE = "dated in the future"
+WAITING = (Order, Medication)  # what may lie ahead
 
 Dated = TypeVar("Dated", Measurement, Assessment, Imaging, Medication, Order, Procedure)
 
@@ -98,9 +99,9 @@ def _in_future(chart: Chart, fact: Dated, as_of: date) -> bool:
     What was done, given or measured reassures, and may not reassure before its time. An order that still waits has the
     slack of one day: without it an MRI would be asked for twice. The date of a draft says nothing.
     """
-    if fact.when is None or (isinstance(fact, Order | Medication) and fact.draft):
+    if fact.when is None or (isinstance(fact, WAITING) and fact.draft):
         return False
-    waits = isinstance(fact, Order | Medication) and fact.status not in ("completed", "in-progress")
+    waits = isinstance(fact, WAITING) and fact.status not in ("completed", "in-progress")
     if fact.when.earliest <= as_of + (CLOCK_SLACK if waits else timedelta()):
         return False
     kept = chart.kept.get(fact.source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import replace
 from typing import Any
@@ -125,33 +126,53 @@ def _once(chart: Chart, found: Iterable[Imaging]) -> list[Imaging]:
     both are kept: a study's series often name one body part where the procedure's code says "whole spine".
     """
     links = dict(_links(chart))
-    kept: list[tuple[Imaging, frozenset[str]]] = []  # each with all that its records come from
-    places: dict[tuple[str, object], list[int]] = {}  # where its twin may stand: by modality, with day or origin
+    told = _Told()
     for one in sorted(found, key=lambda i: (RANK.index(i.source.partition("/")[0]), i.source, i.modality)):
-        origins = links.get(one.source, frozenset())
-        near = {*places.get((one.modality, one.when), ()), *places.get((one.modality, one.source), ())}
-        twin = next((place for place in sorted(near) if _same(one, *kept[place])), None)
-        if twin is None:
-            twin = len(kept)
-            kept.append((one, origins))
-            places.setdefault((one.modality, one.when), []).append(twin)
+        told.add(one, links.get(one.source, frozenset()))
+    return told.examinations
+
+
+class _Told:
+    """The examinations found so far, each to be met again by what it comes from, or by day, kind of record and regions.
+
+    There are few sets of regions, however many images were taken on one day: each is compared once.
+    """
+
+    def __init__(self) -> None:
+        self.examinations: list[Imaging] = []
+        self._by_origin: dict[tuple[str, str], list[int]] = {}
+        self._by_day: dict[tuple[object, ...], dict[frozenset[str], list[int]]] = {}
+
+    def add(self, one: Imaging, origins: frozenset[str]) -> None:
+        """A new examination, or more of one that is known."""
+        place = min(self._twins(one), default=len(self.examinations))
+        if place == len(self.examinations):
+            self.examinations.append(one)
         else:
-            other, named = kept[twin]
-            kept[twin] = replace(other, regions=other.regions | one.regions), named | origins
+            known = self.examinations[place]
+            self._alike(known)[known.regions].remove(place)
+            self.examinations[place] = replace(known, regions=known.regions | one.regions)
+        known = self.examinations[place]
+        insort(self._alike(known).setdefault(known.regions, []), place)
         for origin in origins:
-            places.setdefault((one.modality, origin), []).append(twin)
-    return [one for one, _ in kept]
+            self._by_origin.setdefault((one.modality, origin), []).append(place)
 
+    def _twins(self, one: Imaging) -> Iterator[int]:
+        """Where the same examination may stand: the first of each group that it fits."""
+        for place in self._by_origin.get((one.modality, one.source), ()):
+            if self.examinations[place].source != one.source:
+                yield place
+        if one.when is None or one.when.earliest != one.when.latest:
+            return
+        own = one.source.partition("/")[0]
+        for kind in RANK:
+            for regions, places in self._by_day.get((one.modality, one.when, kind), {}).items():
+                if kind != own and places and (_covers(one.regions, regions) or _covers(regions, one.regions)):
+                    yield places[0]
 
-def _same(one: Imaging, other: Imaging, named: frozenset[str]) -> bool:
-    """Is it the examination of `other`, whose records say that they come from those `named`?"""
-    if one.modality != other.modality or one.source == other.source:
-        return False
-    if one.source in named:
-        return True
-    same_day = one.when is not None and one.when == other.when and one.when.earliest == one.when.latest
-    other_kind = one.source.partition("/")[0] != other.source.partition("/")[0]
-    return same_day and other_kind and (_covers(one.regions, other.regions) or _covers(other.regions, one.regions))
+    def _alike(self, one: Imaging) -> dict[frozenset[str], list[int]]:
+        """Of one modality, day and kind of record: places by regions."""
+        return self._by_day.setdefault((one.modality, one.when, one.source.partition("/")[0]), {})
 
 
 def _links(chart: Chart) -> Iterator[tuple[str, frozenset[str]]]:

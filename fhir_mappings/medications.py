@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from math import isfinite
+from typing import Any
 
 from fhir_mappings import coded, codes, dosing, drug_names, drug_references, versions
 from fhir_mappings.chart import Chart, Refused
@@ -155,13 +156,13 @@ def unreadable(chart: Chart) -> Iterator[Refused]:
 
     Tablets and the like are no concern of ours. Drafts of an unknown drug are named elsewhere, before all else.
     """
-    for kept in chart.kept.values():
-        used = kept.resource
-        if isinstance(used, MedicationRequest | MedicationAdministration) and is_unknown(chart, used):
-            yield Refused(kept.reference, NOT_KNOWN, (ORIGIN[type(used)],))
+    uses: list[Kept[Any]] = [kept for of in ORIGIN for kept in chart.of(of)]
+    for kept in uses:
+        if is_unknown(chart, kept.resource):
+            yield Refused(kept.reference, NOT_KNOWN, (ORIGIN[type(kept.resource)],))
     for of, key in ORIGIN.items():
         yield from _in_words(chart, of, key)
-    for kept in (*chart.kept.values(), *chart.drafts.values()):
+    for kept in (*uses, *chart.drafts.values()):
         used = kept.resource
         doses: list[Quantity | None] = []
         if isinstance(used, MedicationRequest):

@@ -38,6 +38,7 @@ EVIDENCE_STATUS: Mapping[type, frozenset[str]] = {
     ServiceRequest: frozenset({"active", "completed", "on-hold", "draft"}),
     Procedure: frozenset({"completed", "in-progress"}),
 }
+USES = (MedicationRequest, MedicationAdministration)  # of a drug
 MODALITY, TECHNIQUE = f"{MCODE}radiotherapy-modality", f"{MCODE}radiotherapy-technique"
 WITHDRAWN = frozenset({"entered-in-error", "revoked", "cancelled", "stopped"})  # an order that the session takes back
 NOT_AN_ORDER = frozenset({"proposal", "option"})  # request intents that nobody has authorised
@@ -111,7 +112,8 @@ def _diagnosis_as_value(resource: Judged) -> LeftOut | None:
     What was observed decides whether this is a finding of today, a history, a relative's or a denied one (no profile of
     mCODE says "current diagnosis" this way). So it never counts as a diagnosis; the reader is told that it is there.
     """
-    if isinstance(resource, Observation) and coded.concepts(resource.valueCodeableConcept) & GRAVE:
+    value = resource.valueCodeableConcept if isinstance(resource, Observation) else None
+    if value is not None and coded.concepts(value) & GRAVE:
         return LeftOut("a diagnosis as the value of an observation, not understood", problem=True)
     return None
 
@@ -121,9 +123,11 @@ def _condition_excluded(condition: Condition, _draft: bool) -> str | None:
     return f"verification status {verification}" if verification in DROPPED_VERIFICATION else None
 
 
-def _done_excluded(resource: Judged, draft: bool) -> str | None:
+def _done_excluded(resource: Any, draft: bool) -> str | None:
     """Of what was measured, imaged, given or done."""
-    return _withdrawn(resource) if draft else _unfit(resource)
+    if draft:
+        return _withdrawn(resource)
+    return None if resource.status in EVIDENCE_STATUS[type(resource)] else _unfit(resource)
 
 
 def _order_excluded(order: ServiceRequest | MedicationRequest, draft: bool) -> str | None:
@@ -208,7 +212,7 @@ def _assessment(observation: Observation) -> frozenset[str]:
 
 def _may_be_ours(resource: Judged) -> bool:
     """Does a drug stand in another resource, or does no code tell which it is? Such a use is named."""
-    if not isinstance(resource, MedicationRequest | MedicationAdministration):
+    if not isinstance(resource, USES):
         return False
     return resource.medicationReference is not None or drug_names.untold(resource.medicationCodeableConcept)
 
@@ -267,7 +271,7 @@ def identity(raw: msgspec.Raw) -> str | None:
 
 def take_in_contained(resource: object) -> None:
     """States the drug of a request whose medicationReference points to a Medication that it contains."""
-    if not isinstance(resource, MedicationRequest | MedicationAdministration) or not resource.contained:
+    if not isinstance(resource, USES) or not resource.contained:
         return
     name = resource.medicationReference.reference if resource.medicationReference else None
     for raw in resource.contained if name and name.startswith("#") else ():
