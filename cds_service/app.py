@@ -39,10 +39,12 @@ from cds_service.errors import (
 )
 from cds_service.front import RETRY_SECONDS, FrontDoor
 from cds_service.hook_request import parse
+from cds_service.pages.companion import companion_pages
 from cds_service.pages.ledger import ledger_pages
 from cds_service.pages.reading import pages
 from cds_service.publication import fhir_urls
 from cds_service.routes import EXTENSION, Service, hook_urls, json_response, running, status_urls
+from cds_service.smart import settings as smart_settings
 from cds_service.store.tokens import SharedTokens
 from hooks import knowledge
 
@@ -74,6 +76,9 @@ def create_app(settings: Settings) -> Flask:
         app.register_blueprint(urls)
     if settings.tenant.reader or settings.tenant.is_sandbox:
         app.register_blueprint(ledger_pages)  # nobody else may read it, so that it is not there for anybody else
+    if settings.tenant.smart is not None:
+        smart_settings.read_secret(settings.tenant.smart, settings.tenant.folder)
+        app.register_blueprint(companion_pages)
     app.register_error_handler(ServiceError, refused)
     app.register_error_handler(HTTPException, refused_by_flask)
     app.register_error_handler(Exception, failed)

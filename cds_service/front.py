@@ -31,8 +31,10 @@ ARRIVED = "spine_cds.arrived"  # in the WSGI environment: time.monotonic() when 
 REFUSAL = "spine_cds.refusal"  # and the ServiceError to answer with, when its body was not taken
 TURN = "spine_cds.turn"  # and whose turn it is to answer
 CALLS, FEEDBACK = "/cds-services/", "/feedback"
+PLAYGROUND = "/playground"  # its forms hold a call, and are answered by making it
 HEALTH, LIVE = "/health/", "/health/live"
 ANSWERING = 4  # threads for calls: they wait for FHIR servers; evaluation itself runs one at a time
+COMPANION, COMPANION_ANSWERING = "/smart/", 2  # threads of its own: it waits for FHIR servers, and no call waits for it
 QUICK = 2  # threads for everything that waits for nobody
 WAITING = 64  # requests that may wait for a thread, of each kind; the next one is told to come again
 PROBES = 16  # that may wait to hear whether the service is ready
@@ -54,6 +56,7 @@ class FrontDoor:
         self.calls = Room("call", ANSWERING, WAITING)
         self.quick = Room("quick", QUICK, WAITING)
         self.health = Room("health", 1, PROBES)
+        self.companion = Room("companion", COMPANION_ANSWERING, PROBES)
         self._shelf = Shelf(BODIES_HELD * settings.max_body_bytes)
         self._at_work: set[asyncio.Task[Reply]] = set()
         app.after_request(_only_in_time)
@@ -67,7 +70,7 @@ class FrontDoor:
             await asyncio.get_running_loop().create_task(self._serve(scope, protocol))
 
     def __rsgi_del__(self, _loop: asyncio.AbstractEventLoop) -> None:
-        for room in (self.calls, self.quick, self.health):
+        for room in (self.calls, self.quick, self.health, self.companion):
             room.close()
 
     async def _serve(self, scope: Scope, protocol: HTTPProtocol) -> None:
@@ -90,6 +93,10 @@ class FrontDoor:
         if scope.method.upper() == "POST" and scope.path.startswith(CALLS):  # as Flask reads a method
             is_feedback = scope.path.endswith(FEEDBACK)
             return (self.quick, min(FEEDBACK_BODY, largest)) if is_feedback else (self.calls, largest)
+        if scope.method.upper() == "POST" and scope.path == PLAYGROUND and not self.settings.tenant.issuer:
+            return self.calls, largest
+        if scope.path.startswith(COMPANION):
+            return self.companion, min(SMALL_BODY, largest)
         return self.health if scope.path.startswith(HEALTH) else self.quick, min(SMALL_BODY, largest)
 
     async def _reply(self, scope: Scope, room: Room, arrival: Arrival) -> Reply:

@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "cds_service": {
         "cds_service",
         "alembic",
+        "authlib",
         "fhir_mappings",
         "hooks",
         "cryptography",

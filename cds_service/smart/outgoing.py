@@ -1,4 +1,4 @@
-"""One request to a login or FHIR server: within a deadline and a size, never redirected, over the pooled connections."""
+"""One request to a login or FHIR server: within a deadline and a size, never redirected, over pooled connections."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ DAY = 86_400_000  # milliseconds
 
 
 def purge(store: Store, days: int, now: int) -> int:
-    """Calls and feedback older than `days`, and overrides, tokens and the companion's rows that have ended. Gives the rows deleted.
+    """Calls and feedback older than `days`; overrides, tokens and the companion's rows that have ended.
 
-    Raises StoreUnavailable. May run in several processes at once: each deletes what it finds.
+    Gives the rows deleted. Raises StoreUnavailable. May run in several processes at once: each deletes what it finds.
     """
     oldest = now - days * DAY
     return (

@@ -1,0 +1,83 @@
+"""What a request to the companion brings: its session by address and cookie, and proof that our own page sent it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Request, Response
+
+from cds_service.pages.own_page import is_from_us
+from cds_service.routes import Service
+from cds_service.smart import sessions
+from cds_service.smart.refusals import OPEN_AGAIN, Refusal
+from cds_service.smart.sessions import Opened, Session
+
+FIELD = "s"  # of the address and the form: which launch
+COOKIE = "spine-companion-"
+PATH = "/smart"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A request within a session."""
+
+    opened: Opened
+    session: Session
+
+
+def session(request: Request, service: Service) -> Arrived:
+    """Raises Refusal where there is no session, or it has ended."""
+    launch = request.values.get(FIELD, "")
+    secret = request.cookies.get(cookie_name(service, launch), "") if sessions.ID.fullmatch(launch) else ""
+    opened = Opened(launch, secret)
+    found = sessions.find(service.memory, opened) if secret else None
+    if found is None:
+        raise Refusal(
+            "This session has ended",
+            f"It lasts as long as the record system allows, and one browser alone can use it. {OPEN_AGAIN} What you "
+            "have filled in is kept for a week.",
+            401,
+        )
+    return Arrived(opened, found)
+
+
+def check_own_page(request: Request, service: Service) -> None:
+    """A form of another site must not write into a chart. Raises Refusal."""
+    if not is_from_us(request, service.settings.public_base_url):
+        raise Refusal("This did not come from our own page", f"Nothing was changed. {OPEN_AGAIN}", 403)
+
+
+def cookie_name(service: Service, launch: str) -> str:
+    """By https one that no other host, and no plain http, can set."""
+    return f"{'__Secure-' if _secure(service) else ''}{COOKIE}{launch}"
+
+
+def set_cookie(response: Response, service: Service, opened: Opened, seconds: int) -> None:
+    """In a frame of the EHR our cookie is a third party's: by https it says so, and is kept apart for each EHR."""
+    secure = _secure(service)
+    response.set_cookie(
+        cookie_name(service, opened.id),
+        opened.secret,
+        max_age=seconds,
+        path=PATH,
+        secure=secure,
+        httponly=True,
+        samesite="None" if secure else "Lax",
+        partitioned=secure,
+    )
+
+
+def drop_cookie(response: Response, service: Service, launch: str) -> None:
+    secure = _secure(service)
+    response.delete_cookie(
+        cookie_name(service, launch),
+        path=PATH,
+        secure=secure,
+        httponly=True,
+        samesite="None" if secure else "Lax",
+        partitioned=secure,
+    )
+
+
+def _secure(service: Service) -> bool:
+    return service.settings.public_base_url.startswith("https://")

@@ -1,0 +1,81 @@
+"""Where one logs in to a FHIR server: its .well-known/smart-configuration, believed only near its own origin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from cds_service.fhir_address import origin, permitted
+from cds_service.fhir_client import Connections
+from cds_service.smart import outgoing
+from cds_service.smart.outgoing import NoReply
+from cds_service.smart.refusals import NOT_SENT, Refusal
+from cds_service.tenants import Tenant
+
+S256 = "S256"
+WELL_KNOWN = "/.well-known/smart-configuration"
+
+
+class Configuration(msgspec.Struct):
+    """As much as is used of SMART App Launch 2, section "Conformance"."""
+
+    authorization_endpoint: str
+    token_endpoint: str
+    code_challenge_methods_supported: list[str]
+    issuer: str = ""
+    jwks_uri: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginServer:
+    """A FHIR server that this site trusts, as the launch named it and as it is called, and where one logs in."""
+
+    iss: str
+    base: str
+    configuration: Configuration
+
+
+def discover(tenant: Tenant, connections: Connections, iss: str, seconds: float) -> LoginServer:
+    """Raises Refusal for a server that is not on the site's list, does not answer, or points elsewhere."""
+    base = permitted(iss, tuple(tenant.fhir.allowed_servers))
+    if base is None:
+        raise Refusal(
+            "This record system is not known here",
+            f"The launch names a FHIR server that is not in this site's list ([fhir] allowed_servers). {NOT_SENT} "
+            "Tell those who run this service.",
+            403,
+        )
+    configuration = _read(connections, base, seconds)
+    if S256 not in configuration.code_challenge_methods_supported:
+        raise _unfit("does not offer PKCE with S256, which SMART App Launch 2 requires")
+    for address in (configuration.authorization_endpoint, configuration.token_endpoint):
+        check_place(tenant, base, address)
+    return LoginServer(iss, base, configuration)
+
+
+def check_place(tenant: Tenant, base: str, address: str) -> None:
+    """Codes and secrets go only where the FHIR server itself stands, or where the site has said. Raises Refusal."""
+    found = origin(address)
+    near = {origin(one) for one in (base, *(tenant.smart.login_servers if tenant.smart else ()))}
+    if found is None or found not in near:
+        raise _unfit("sends logins to a place that this site has not listed ([smart] login_servers)")
+
+
+def _read(connections: Connections, base: str, seconds: float) -> Configuration:
+    try:
+        reply = outgoing.send(connections, "GET", base + WELL_KNOWN, {"Accept": "application/json"}, None, seconds)
+    except NoReply:
+        raise Refusal(
+            "The record system does not answer", f"{NOT_SENT} Try again; if it stays so, tell the help desk.", 502
+        ) from None
+    if reply.status != 200:
+        raise _unfit("publishes no SMART configuration")
+    try:
+        return msgspec.json.decode(reply.content, type=Configuration)
+    except (msgspec.DecodeError, RecursionError):
+        raise _unfit("publishes a SMART configuration that lacks what SMART App Launch 2 requires") from None
+
+
+def _unfit(why: str) -> Refusal:
+    return Refusal("The record system cannot be used", f"It {why}. {NOT_SENT} Tell those who run this service.", 502)

@@ -1,0 +1,170 @@
+"""What the form asks, section by section, and what its answers amount to: ready to be written, or what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+
+from fhir_mappings import assessments, units
+from fhir_mappings.assessments import GRADES, Filled
+from hooks.questions import levels
+from hooks.scores import answers as scores
+from hooks.scores import sins
+from hooks.scores.answers import FORMS, Result
+
+LIFE = "life-expectancy"
+SITED = ("sins", "escc")  # of one vertebra each
+TITLES = {
+    **{key: form.title for key, form in FORMS.items()},
+    "escc": "ESCC grade",
+    "frankel": "Frankel grade",
+    "ais": "ASIA impairment scale",
+    LIFE: "Life expectancy",
+}
+SECTIONS = ("sins", "escc", "frankel", "ais", LIFE, *(key for key in FORMS if key != "sins"))
+LONGEST = 20  # characters of an answer that is typed
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One assessment. `filled` when it can be written; else `missing` says why not, and is empty where it is blank."""
+
+    key: str
+    title: str
+    filled: Filled | None
+    day: date
+    missing: tuple[str, ...]
+    result: Result | None = None
+
+    @property
+    def words(self) -> str:
+        """Exactly what would be written, in a sentence."""
+        if self.filled is None:
+            return ""
+        at = f" at {self.filled.level}" if self.filled.level else ""
+        return f"{self.title}{at}: {value_words(self.filled)}, of {self.day.isoformat()}"
+
+
+def value_words(filled: Filled) -> str:
+    if isinstance(filled.value, Decimal):
+        return f"{filled.value} month{'' if filled.value == 1 else 's'}"
+    if isinstance(filled.value, str):
+        known = {one.code: one for one in assessments.grades(filled.name)}
+        return f"{known[filled.value].display} ({known[filled.value].definition})"
+    meaning = scores.result(filled.name, dict(filled.items)).meaning
+    return f"{filled.value}, {meaning}" if meaning else f"{filled.value}"
+
+
+def item_words(filled: Filled) -> list[str]:
+    """The parts of a score, each in words with its points."""
+    if filled.name not in FORMS:
+        return []
+    points = dict(filled.items)
+    return [f"{one.name}: {one.answers[points[one.key]]} ({points[one.key]})" for one in FORMS[filled.name].items]
+
+
+def choices(field: str) -> tuple[str, ...] | None:
+    """The answers that a field may have; None where it is typed. KeyError for a field that there is not."""
+    return _FIELDS[field]
+
+
+def _fields() -> Iterator[tuple[str, tuple[str, ...] | None]]:
+    for section in SECTIONS:
+        yield f"{section}.date", None
+        if section in SITED:
+            yield f"{section}.level", assessments.levels()
+        if section in FORMS:
+            for item in FORMS[section].items:
+                yield f"{section}.{item.key}", tuple(map(str, item.answers))
+        elif section in GRADES:
+            yield f"{section}.grade", tuple(one.code for one in assessments.grades(section))
+        else:
+            yield f"{section}.months", None
+
+
+_FIELDS = dict(_fields())
+
+
+def answers(sent: Mapping[str, str]) -> dict[str, str]:
+    """Those answers of a sent form that our own form can have sent; what is blank is left out."""
+    return {
+        field: sent[field].strip()
+        for field, may in _FIELDS.items()
+        if sent.get(field, "").strip() and (sent[field] in may if may else len(sent[field].strip()) <= LONGEST)
+    }
+
+
+def sections(given: Mapping[str, str], today: date) -> list[Section]:
+    """Every section, blank ones too, in the order of the page."""
+    return [_section(key, given, today) for key in SECTIONS]
+
+
+def _section(key: str, given: Mapping[str, str], today: date) -> Section:
+    own = {field.split(".")[1]: one for field, one in given.items() if field.split(".")[0] == key}
+    day, wrong_day = _day(own.pop("date", ""), today)
+    level = own.pop("level", None)
+    if not own:
+        return Section(key, TITLES[key], None, day, (), _result(key, {}))
+    filled, missing = _read(key, own, level)
+    missing = (*missing, *(("Level of the spine",) if key in SITED and level is None else ()), *wrong_day)
+    return Section(key, TITLES[key], None if missing else filled, day, missing, _result(key, own))
+
+
+def _read(key: str, own: Mapping[str, str], level: str | None) -> tuple[Filled | None, tuple[str, ...]]:
+    if key == LIFE:
+        return _months(own["months"])
+    if key in GRADES:
+        return Filled(key, own["grade"], level), _roots(key, level)
+    points = {item: int(one) for item, one in own.items()}
+    result = _result(key, own)
+    if result is None:
+        return None, ("These answers contradict each other",)
+    if result.total is None:
+        return None, result.missing
+    return Filled(key, result.total, level, tuple(points.items())), _misplaced(key, points, level)
+
+
+def _result(key: str, own: Mapping[str, str]) -> Result | None:
+    """The total so far; None where there is none, or where the answers contradict each other."""
+    if key not in FORMS:
+        return None
+    try:
+        return scores.result(key, {item: int(one) for item, one in own.items()})
+    except ValueError:
+        return None
+
+
+def _months(text: str) -> tuple[Filled | None, tuple[str, ...]]:
+    lowest, highest = units.PLAUSIBLE.get("life_expectancy", (Decimal(0), Decimal(600)))
+    try:
+        months = Decimal(text.replace(",", "."))
+    except InvalidOperation:
+        return None, ("Months as a number",)
+    if not months.is_finite() or not lowest <= months <= highest or months != round(months, 1):
+        return None, (f"Months between {lowest} and {highest}, with one decimal at most",)
+    return Filled(LIFE, months), ()
+
+
+def _misplaced(key: str, points: Mapping[str, int], level: str | None) -> tuple[str, ...]:
+    """A location that is not that of the level: one of the two is wrong, and which cannot be guessed."""
+    of_level = sins.location_points(level) if key == "sins" and level else None
+    wrong = of_level is not None and points["location"] != of_level
+    return (f"Location: the level {level} scores {of_level}, not {points['location']}",) if wrong else ()
+
+
+def _roots(key: str, level: str | None) -> tuple[str, ...]:
+    below = key == "escc" and level in levels.BELOW_CORD
+    return (f"ESCC grades the cord, and there is none at {level}",) if below else ()
+
+
+def _day(text: str, today: date) -> tuple[date, tuple[str, ...]]:
+    """Without a date: today."""
+    if not text:
+        return today, ()
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return today, ("Date as year-month-day",)
+    return day, () if day <= today else ("Date: lies in the future",)
