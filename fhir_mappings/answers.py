@@ -121,6 +121,11 @@ class _Kind(msgspec.Struct, gc=False):
     resourceType: str | None = None
 
 
+class _Identity(msgspec.Struct, gc=False):
+    id: str | None = None
+
+
+_IDENTITY = msgspec.json.Decoder(_Identity)
 _KIND = msgspec.json.Decoder(_Kind)
 _BUNDLE = msgspec.json.Decoder(Bundle, strict=False)
 _RAW_BUNDLE = msgspec.json.Decoder(RawBundle)
@@ -238,6 +243,14 @@ def resource_type(raw: bytes | msgspec.Raw) -> str | None:
         return begins[1].decode()
     try:
         return _KIND.decode(raw).resourceType
+    except NOT_JSON:
+        return None
+
+
+def identity(raw: msgspec.Raw) -> str | None:
+    """The id of a resource that could not be decoded as a whole."""
+    try:
+        return _IDENTITY.decode(raw).id
     except NOT_JSON:
         return None
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from fhir_mappings import answers, coded, lenient, local_codes, local_units, relevance
+from fhir_mappings import answers, coded, lenient, local_codes, local_units, medicines, relevance
 from fhir_mappings.answers import NOT_JSON, Answer, Given, Unavailable
 from fhir_mappings.collected import Collected
 from fhir_mappings.local_codes import LocalCodes
@@ -96,6 +96,8 @@ def _place(key: str) -> str:
 
 
 class _Entry(NamedTuple):
+    """One entry of an answer, undecoded, with the key it came under and its number among all."""
+
     number: int
     key: str
     full_url: str | None
@@ -159,7 +161,7 @@ class _Reader:
     def _beside(self, found: Collected, key: str, reference: str, full_url: str | None, resource: Any) -> None:
         """What is no evidence by itself: a drug by name, a volume of radiotherapy. Patients were looked at before."""
         if isinstance(resource, Medication):
-            for name, medicine in relevance.medicine_names(reference, full_url, resource):
+            for name, medicine in medicines.names(reference, full_url, resource):
                 found.medicines.setdefault(name, []).append(medicine)
         elif isinstance(resource, BodyStructure):
             if self.ours.elsewhere(full_url, reference):
@@ -183,7 +185,7 @@ class _Reader:
                     self._refuse_undecodable(key, raw, number)
                     continue
                 resource, odd = read_in_part
-            relevance.take_in_contained(resource)
+            medicines.take_in_contained(resource)
             if self.local.ours:
                 local_codes.add_ours(resource, self.local)
             if self.local.units:
@@ -209,7 +211,7 @@ class _Reader:
             if answers.failed(raw):
                 self._incomplete(key, "the EHR reported an error")
         elif kind in CLINICAL_TYPES:
-            known = relevance.identity(raw)
+            known = answers.identity(raw)
             name = f"{kind}/{known}" if known and FHIR_ID.fullmatch(known) else f"{kind}, entry {number}"
             if key == DRAFTS:
                 self.refused.append(Refused(f"draft order {name}", "could not be read", (key,)))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from msgspec import Raw
 
-from fhir_mappings import coded, relevance
+from fhir_mappings import coded, medicines, relevance
 from fhir_mappings.answers import NOT_JSON, Answer, Given, resource_type
 from fhir_mappings.chart import DRAFTS
 from fhir_mappings.resources import Medication, MedicationAdministration, MedicationRequest, decode
@@ -42,7 +42,7 @@ def nameless(answers: Mapping[str, Answer], drafts: Answer = None) -> tuple[Name
     for key, full_url, raw in entries:
         resource = _of_a_drug(raw)
         if isinstance(resource, Medication):
-            known |= {name for name, _ in relevance.medicine_names(f"Medication/{resource.id}", full_url, resource)}
+            known |= {name for name, _ in medicines.names(f"Medication/{resource.id}", full_url, resource)}
         elif resource is not None and _counts(resource, key == DRAFTS):
             uses += _use(key, resource)
     left = [use for use in uses if known_as(known, use.medication) is None]
@@ -72,7 +72,7 @@ def _counts(use: MedicationRequest | MedicationAdministration, draft: bool) -> b
 
 
 def _use(key: str, use: MedicationRequest | MedicationAdministration) -> Iterator[Nameless]:
-    relevance.take_in_contained(use)
+    medicines.take_in_contained(use)
     name = coded.reference_of(use.medicationReference)
     if name and not name.startswith(CONTAINED) and not coded.has_code(use.medicationCodeableConcept):
         yield Nameless(key, unversioned(name), _dated(use))

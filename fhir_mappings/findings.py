@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from fhir_mappings import coded, codes, conflicts, dates, extensions, histology, relevance, staging, versions
+from fhir_mappings import clinical_dates, coded, codes, conflicts, dates, extensions, histology, staging, versions
 from fhir_mappings.chart import Chart
 from fhir_mappings.conflicts import Entry
 from fhir_mappings.extensions import CORE, MCODE
@@ -51,7 +51,7 @@ def _finding(chart: Chart, kept: Kept[Condition], pathology: frozenset[str], as_
         source=kept.reference,
         concepts=kept.concepts | _of_the_spine(kept, sites) | histology.types_of(condition, kept.concepts, pathology),
         label=coded.label(condition.code),
-        onset=dates.when(relevance.onset(condition)),
+        onset=dates.when(clinical_dates.onset(condition)),
         recorded=_recorded(condition),
         status=_status(kept, as_of),
         certain=coded.first_code(condition.verificationStatus) not in SUSPECTED,

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-import msgspec
-
-from fhir_mappings import coded, dates, drug_names, extensions
-from fhir_mappings.answers import NOT_JSON
+from fhir_mappings import clinical_dates, coded, dates, drug_names, extensions
 from fhir_mappings.extensions import MCODE
+from fhir_mappings.medicines import USES
 from fhir_mappings.ours import Ours as Ours
 from fhir_mappings.resources import (
     Condition,
     ImagingStudy,
-    Medication,
     MedicationAdministration,
     MedicationRequest,
     Observation,
@@ -38,7 +35,6 @@ EVIDENCE_STATUS: Mapping[type, frozenset[str]] = {
     ServiceRequest: frozenset({"active", "completed", "on-hold", "draft"}),
     Procedure: frozenset({"completed", "in-progress"}),
 }
-USES = (MedicationRequest, MedicationAdministration)  # of a drug
 MODALITY, TECHNIQUE = f"{MCODE}radiotherapy-modality", f"{MCODE}radiotherapy-technique"
 WITHDRAWN = frozenset({"entered-in-error", "revoked", "cancelled", "stopped"})  # an order that the session takes back
 NOT_AN_ORDER = frozenset({"proposal", "option"})  # request intents that nobody has authorised
@@ -217,79 +213,6 @@ def _may_be_ours(resource: Judged) -> bool:
     return resource.medicationReference is not None or drug_names.untold(resource.medicationCodeableConcept)
 
 
-def _recorded(condition: Condition) -> str | None:
-    return onset(condition) or condition.recordedDate
-
-
-def _given(administration: MedicationAdministration) -> str | None:
-    period = administration.effectivePeriod
-    return administration.effectiveDateTime or (period.start if period else None)
-
-
-def _started(study: ImagingStudy) -> str | None:
-    return study.started
-
-
-def _authored(order: ServiceRequest | MedicationRequest) -> str | None:
-    return order.authoredOn
-
-
-def onset(condition: Condition) -> str | None:
-    return condition.onsetDateTime or (condition.onsetPeriod.start if condition.onsetPeriod else None)
-
-
-def effective(observation: Observation) -> str | None:
-    period = observation.effectivePeriod
-    return (
-        observation.effectiveDateTime
-        or observation.effectiveInstant
-        or (period.end or period.start if period else None)
-        or observation.issued
-    )
-
-
-def performed(procedure: Procedure) -> str | None:
-    period = procedure.performedPeriod
-    return procedure.performedDateTime or (period.end or period.start if period else None)
-
-
-class _Identity(msgspec.Struct, gc=False):
-    id: str | None = None
-
-
-_IDENTITY = msgspec.json.Decoder(_Identity)
-_CONTAINED = msgspec.json.Decoder(Medication, strict=False)
-
-
-def identity(raw: msgspec.Raw) -> str | None:
-    """The id of a resource that could not be decoded as a whole."""
-    try:
-        return _IDENTITY.decode(raw).id
-    except NOT_JSON:
-        return None
-
-
-def take_in_contained(resource: object) -> None:
-    """States the drug of a request whose medicationReference points to a Medication that it contains."""
-    if not isinstance(resource, USES) or not resource.contained:
-        return
-    name = resource.medicationReference.reference if resource.medicationReference else None
-    for raw in resource.contained if name and name.startswith("#") else ():
-        try:
-            medication = _CONTAINED.decode(raw)
-        except NOT_JSON:
-            continue
-        if f"#{medication.id}" == name:
-            resource.medicationCodeableConcept = medication.code
-
-
-def medicine_names(reference: str, full_url: str | None, medicine: Medication) -> Iterator[tuple[str, Medication]]:
-    """The names under which requests refer to a Medication resource."""
-    yield reference, medicine
-    if full_url:
-        yield full_url, medicine
-
-
 @dataclass(frozen=True, slots=True)
 class OfType:
     """How resources of one type are judged: what excludes them, the concepts of their codes, their clinical date."""
@@ -300,11 +223,11 @@ class OfType:
 
 
 BY_TYPE: Mapping[type, OfType] = {
-    Condition: OfType(_condition_excluded, _problem_concepts, _recorded),
-    Observation: OfType(_done_excluded, _result_concepts, effective),
-    ImagingStudy: OfType(_done_excluded, _study_concepts, _started),
-    MedicationRequest: OfType(_order_excluded, _drug_concepts, _authored),
-    MedicationAdministration: OfType(_done_excluded, _drug_concepts, _given),
-    ServiceRequest: OfType(_order_excluded, _order_concepts, _authored),
-    Procedure: OfType(_done_excluded, _procedure_concepts, performed),
+    Condition: OfType(_condition_excluded, _problem_concepts, clinical_dates.recorded),
+    Observation: OfType(_done_excluded, _result_concepts, clinical_dates.effective),
+    ImagingStudy: OfType(_done_excluded, _study_concepts, clinical_dates.started),
+    MedicationRequest: OfType(_order_excluded, _drug_concepts, clinical_dates.authored),
+    MedicationAdministration: OfType(_done_excluded, _drug_concepts, clinical_dates.given),
+    ServiceRequest: OfType(_order_excluded, _order_concepts, clinical_dates.authored),
+    Procedure: OfType(_done_excluded, _procedure_concepts, clinical_dates.performed),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
-from fhir_mappings import coded, codes, extensions, relevance, same_day, scored, units, versions
+from fhir_mappings import clinical_dates, coded, codes, extensions, same_day, scored, units, versions
 from fhir_mappings.chart import Chart
 from fhir_mappings.extensions import CORE
 from fhir_mappings.relevance import Kept
@@ -58,7 +58,7 @@ def read(chart: Chart) -> tuple[tuple[Measurement, ...], tuple[Assessment, ...],
         if kept.reference in replaced:
             continue
         observation = kept.resource
-        written = relevance.effective(observation)
+        written = clinical_dates.effective(observation)
         for found in (*_measure(kept, observation), *scored.read(kept, observation)):
             if isinstance(found, Measurement):
                 measured.append(Dated(written, found))

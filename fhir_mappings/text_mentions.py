@@ -14,7 +14,7 @@ from datetime import date
 from msgspec import Raw
 from msgspec.json import Decoder
 
-from fhir_mappings import answers, chart, coded, dates, relevance
+from fhir_mappings import answers, chart, clinical_dates, coded, dates, relevance
 from fhir_mappings.answers import NOT_JSON, Answer, Given, Unavailable
 from fhir_mappings.facts import CLOCK_SLACK
 from fhir_mappings.findings import PAST
@@ -116,7 +116,7 @@ def _problems(
     newest: dict[str, tuple[str, _Text | None]] = {}
     for reference, condition, verdict in chart.judged(_only(given, Condition, Patient), patient_id, fhir_server, local):
         uncoded = isinstance(verdict, relevance.LeftOut) and verdict.reason == UNCODED and not _past(condition)
-        when = dates.when(relevance.onset(condition) or condition.recordedDate)
+        when = dates.when(clinical_dates.recorded(condition))
         written = condition.meta.lastUpdated or "" if condition.meta else ""
         text = _Text(reference, written, _words([condition.code]), when) if uncoded else None
         if reference not in newest or written >= newest[reference][0]:
@@ -133,7 +133,7 @@ def _reports(given: Mapping[str, Given], patient_id: str, fhir_server: str | Non
     """Final reports of this patient that say something in words."""
     ours = relevance.Ours(patient_id, fhir_server)
     for full_url, raw in _entries(_only(given, Patient)):
-        if relevance.identity(raw) == patient_id:
+        if answers.identity(raw) == patient_id:
             ours.add_name(full_url)
     newest: dict[str, _Text] = {}
     for full_url, raw in _entries(_only(given, DiagnosticReport)):

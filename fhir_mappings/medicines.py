@@ -1,0 +1,34 @@
+"""A drug that stands in a resource of its own, contained in its use or beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from fhir_mappings.answers import NOT_JSON
+from fhir_mappings.resources import Medication, MedicationAdministration, MedicationRequest
+
+USES = (MedicationRequest, MedicationAdministration)
+_CONTAINED = msgspec.json.Decoder(Medication, strict=False)
+
+
+def take_in_contained(resource: object) -> None:
+    """States the drug of a request whose medicationReference points to a Medication that it contains."""
+    if not isinstance(resource, USES) or not resource.contained:
+        return
+    name = resource.medicationReference.reference if resource.medicationReference else None
+    for raw in resource.contained if name and name.startswith("#") else ():
+        try:
+            medication = _CONTAINED.decode(raw)
+        except NOT_JSON:
+            continue
+        if f"#{medication.id}" == name:
+            resource.medicationCodeableConcept = medication.code
+
+
+def names(reference: str, full_url: str | None, medicine: Medication) -> Iterator[tuple[str, Medication]]:
+    """The names under which requests refer to a Medication resource."""
+    yield reference, medicine
+    if full_url:
+        yield full_url, medicine
