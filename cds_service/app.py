@@ -41,6 +41,7 @@ from cds_service.front import RETRY_SECONDS, FrontDoor
 from cds_service.hook_request import parse
 from cds_service.pages.companion import companion_pages
 from cds_service.pages.ledger import ledger_pages
+from cds_service.pages.playground import playground_pages
 from cds_service.pages.reading import pages
 from cds_service.publication import fhir_urls
 from cds_service.routes import EXTENSION, Service, hook_urls, json_response, running, status_urls
@@ -79,6 +80,8 @@ def create_app(settings: Settings) -> Flask:
     if settings.tenant.smart is not None:
         smart_settings.read_secret(settings.tenant.smart, settings.tenant.folder)
         app.register_blueprint(companion_pages)
+    if not settings.tenant.issuer:  # then it is a sandbox; elsewhere a call needs a token, which a page has not
+        app.register_blueprint(playground_pages)
     app.register_error_handler(ServiceError, refused)
     app.register_error_handler(HTTPException, refused_by_flask)
     app.register_error_handler(Exception, failed)

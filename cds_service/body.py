@@ -27,11 +27,12 @@ def read(request: Request, limit: int) -> bytes:
     return _unpack(body, limit) if packed else body
 
 
-def form(request: Request) -> MultiDict[str, str]:
-    """The parameters of a FHIR search that was posted. Raises ServiceError; files are not taken."""
+def form(request: Request, limit: int = SMALL_BODY) -> MultiDict[str, str]:
+    """The fields of a form, or of a FHIR search, that was posted. Raises ServiceError; files are not taken."""
     if request.mimetype not in ("application/x-www-form-urlencoded", ""):
         raise WrongMediaType("Content-Type must be application/x-www-form-urlencoded.")
-    _check_arrived(request, SMALL_BODY)
+    _check_arrived(request, limit)
+    request.max_form_memory_size = limit
     return request.form
 
 

@@ -53,8 +53,8 @@ DRAFT_ID = "draft-order"
 class Situation:
     """One patient in words. `opening` are the rules that speak when the chart is opened, `ordering` with the order.
 
-    `quiet` are rules that must not speak; where `silent_*` is set there is no card at all. `order` is what a doctor
-    would pick for this patient: a key of `orders()`.
+    `quiet` are rules that must not speak; where `silent_*` is set there is no card at all. `order` is what the
+    situation is about when an order is picked: a key of `orders()`.
     """
 
     name: str
