@@ -40,6 +40,7 @@ from cds_service.errors import (
 from cds_service.front import RETRY_SECONDS, FrontDoor
 from cds_service.hook_request import parse
 from cds_service.pages.companion import companion_pages
+from cds_service.pages.dashboard import dashboard_pages
 from cds_service.pages.ledger import ledger_pages
 from cds_service.pages.playground import playground_pages
 from cds_service.pages.reading import pages
@@ -76,7 +77,8 @@ def create_app(settings: Settings) -> Flask:
     for urls in (hook_urls, status_urls, pages, fhir_urls):
         app.register_blueprint(urls)
     if settings.tenant.reader or settings.tenant.is_sandbox:
-        app.register_blueprint(ledger_pages)  # nobody else may read it, so that it is not there for anybody else
+        for urls in (ledger_pages, dashboard_pages):  # nobody else may read them: they are not there for anybody else
+            app.register_blueprint(urls)
     if settings.tenant.smart is not None:
         smart_settings.read_secret(settings.tenant.smart, settings.tenant.folder)
         app.register_blueprint(companion_pages)

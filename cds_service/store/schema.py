@@ -108,8 +108,8 @@ companion = Table(
     Index("companion_by_end", "expires"),
 )
 
-# What the approver said to a proposal of the dashboard, and on what numbers it stood (JSON). It is kept: a site's record
-# of who decided what, with nothing of a patient in it.
+# What the approver said to a proposal of the dashboard, and on what numbers it stood (JSON). Kept for good: it is the
+# site's record of who decided what, and holds nothing of a patient.
 decision = Table(
     "decision",
     tables,

@@ -1,0 +1,124 @@
+"""The numbers of one rule on one service in one period, as they may be shown; sums and rates are made of these only."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from cds_service.dashboard.choices import Choices
+from cds_service.dashboard.hiding import NONE, WITHHELD, Cell, added, single, split
+from cds_service.dashboard.periods import Period, finer
+from cds_service.dashboard.rates import Rate, rate
+from cds_service.feedback import ACCEPTED, OVERRIDDEN
+from cds_service.store import statistics
+from cds_service.store.statistics import IGNORED, REASONS, SHADOW, SHOWN, SILENCED, WAITING, Counted, Span
+
+DAY = 86_400_000  # milliseconds
+ANSWERS = (ACCEPTED, OVERRIDDEN, IGNORED, WAITING)  # what a showing may come to: they add up to it
+# What is hidden first beside a small number. Overrides last: they are what a committee has to see.
+GIVEN_UP_FIRST = (IGNORED, ACCEPTED, WAITING, OVERRIDDEN)
+
+Key = tuple[str, str]  # rule, service
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How often a rule was shown and what came of it, was kept off by an override, or would have been shown.
+
+    `patients` counts each patient once in each period.
+    """
+
+    shown: Cell
+    patients: Cell
+    answers: Mapping[str, Cell]
+    reasons: Mapping[str, Cell]
+    silenced: Cell
+    shadow: Cell
+
+    @property
+    def is_silent(self) -> bool:
+        """Nothing was shown, kept off or recorded in shadow."""
+        return self.shown == self.silenced == self.shadow == NONE
+
+    @property
+    def settled(self) -> Cell:
+        """Showings that were answered, or are not expected to be any more: what rates are taken of."""
+        waiting = self.answers[WAITING]
+        exact = self.shown.is_exact and waiting.is_exact
+        return Cell(self.shown.number - waiting.number) if exact else WITHHELD
+
+
+SILENT = Line(NONE, NONE, dict.fromkeys(ANSWERS, NONE), dict.fromkeys(REASONS, NONE), NONE, NONE)
+
+
+def read(
+    connection: Connection, tenant: str, choices: Choices, periods: Sequence[Period], now: int
+) -> dict[Key, list[Line]]:
+    """By rule and service: a line for each period, in their order. Keys that are silent in all of them are left out.
+
+    A period of several of the site's finest periods is the sum of what these show. `now` in milliseconds since 1970.
+    """
+    found: dict[Key, list[Line]] = defaultdict(lambda: [SILENT] * len(periods))
+    for place, period in enumerate(periods):
+        parts: dict[Key, list[Line]] = defaultdict(list)
+        for finest in finer(period, choices.finest_period):
+            for key, line in _of_finest(connection, tenant, choices, finest, now).items():
+                parts[key].append(line)
+        for key, lines in parts.items():
+            found[key][place] = total(lines)
+    return dict(found)
+
+
+def _of_finest(connection: Connection, tenant: str, choices: Choices, period: Period, now: int) -> dict[Key, Line]:
+    span = Span(tenant, period.start, period.end, now - choices.answer_days * DAY)
+    by_key: dict[Key, list[Counted]] = defaultdict(list)
+    for one in statistics.counts(connection, span):
+        by_key[one.rule, one.service].append(one)
+    patients = statistics.patients(connection, span)
+    return {key: line(counted, patients.get(key, 0), choices.smallest_count) for key, counted in by_key.items()}
+
+
+def line(counted: Sequence[Counted], patients: int, smallest: int) -> Line:
+    """What may be shown of the counts of one rule, service and period."""
+    answers = {answer: _sum(counted, fate=SHOWN, answer=answer) for answer in ANSWERS}
+    reasons = {reason: _sum(counted, fate=SHOWN, answer=OVERRIDDEN, reason=reason) for reason in REASONS}
+    shown = sum(answers.values())
+    shown_answers = split(shown, answers, smallest, GIVEN_UP_FIRST)
+    known = shown_answers[OVERRIDDEN].is_exact
+    return Line(
+        shown=single(shown, smallest),
+        patients=single(patients, smallest),
+        answers=shown_answers,
+        # Together they are the overrides: where these are hidden, so are all of them.
+        reasons=split(answers[OVERRIDDEN], reasons, smallest, REASONS) if known else dict.fromkeys(REASONS, WITHHELD),
+        silenced=single(_sum(counted, fate=SILENCED), smallest),
+        shadow=single(_sum(counted, fate=SHADOW), smallest),
+    )
+
+
+def _sum(counted: Iterable[Counted], **like: str) -> int:
+    return sum(one.number for one in counted if all(getattr(one, name) == value for name, value in like.items()))
+
+
+def total(lines: Sequence[Line]) -> Line:
+    """The sum of what lines show. A single line is itself."""
+    if len(lines) == 1:
+        return lines[0]
+    return Line(
+        shown=added(one.shown for one in lines),
+        patients=added(one.patients for one in lines),
+        answers={answer: added(one.answers[answer] for one in lines) for answer in ANSWERS},
+        reasons={reason: added(one.reasons[reason] for one in lines) for reason in REASONS},
+        silenced=added(one.silenced for one in lines),
+        shadow=added(one.shadow for one in lines),
+    )
+
+
+def share(lines: Iterable[Line], answer: str) -> Rate | None:
+    """The share of settled showings with this answer, over the lines that show both; None where none does."""
+    both = [one for one in lines if one.settled.is_exact and one.answers[answer].is_exact]
+    of = sum(one.settled.number for one in both)
+    return rate(sum(one.answers[answer].number for one in both), of) if of else None
