@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
 
-from cds_service.errors import HookRequestError, NeededDataMissing
+from cds_service.errors import NeededDataMissing
 from cds_service.hook_request import HookRequest
 from cds_service.services import CdsService
 from cds_service.store.overrides import Override
 from cds_service.tenants import CONTENT_TYPE_KEYS, Tenant
 from fhir_mappings import chart, proposed_orders, text_mentions
-from fhir_mappings.answers import Answer, Unavailable, understand
+from fhir_mappings.answers import Answer, Unavailable
 from fhir_mappings.idea_search import IdeaSearch
 from fhir_mappings.local_codes import NONE, LocalCodes
 from hooks import cards, knowledge, refire, run
@@ -105,11 +105,8 @@ def answer(
 def _chart(
     request: HookRequest, answers: Mapping[str, Answer], local: LocalCodes, search: IdeaSearch | None
 ) -> chart.Chart:
-    drafts = None if request.draft_orders is None else understand(request.draft_orders)
-    if isinstance(drafts, Unavailable):
-        raise HookRequestError("context.draftOrders", "context.draftOrders must be a Bundle that can be read.")
     coded = {key: one for key, one in answers.items() if search is None or key != text_mentions.REPORTS}
-    record = chart.read(coded, request.patient_id, request.fhir_server, drafts, request.selections, local)
+    record = chart.read(coded, request.patient_id, request.fhir_server, request.draft_orders, request.selections, local)
     lacking = record.needed_but_missing()
     if lacking:
         raise NeededDataMissing(lacking)

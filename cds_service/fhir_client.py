@@ -18,14 +18,13 @@ from cds_service.fhir_lines import EndableAdapter
 from cds_service.fhir_medicines import MEDICINES, Medicines
 from cds_service.fhir_request import Allowance, Asked, without_location
 from cds_service.fhir_search import MAX_PAGES, Fetched, Reading
-from cds_service.hook_request import HookRequest
+from cds_service.hook_request import NOT_SENT, HookRequest
 from fhir_mappings import drug_references
-from fhir_mappings.answers import Answer, Given, Unavailable, asked_for, understand
+from fhir_mappings.answers import Answer, Given, Unavailable, asked_for
 
 PARALLEL = 40  # ten templates, those of texts included, for each of the four threads that answer calls
 AT_ONCE = 20  # requests of one process to one FHIR server: two calls' worth. More wait, within their own time; ours
 TOKEN = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
-PATIENT_KEY = "patient"  # every chart has a patient: null under this key means that the EHR did not look
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +86,15 @@ def complete(
     not ask for is data of the same chart, and is read too where it can be. Medications that only a reference names are
     fetched as well; a key whose drugs stay unknown is then answered in part.
     """
-    answers: dict[str, Answer] = {key: from_prefetch(request, key) for key in templates}
-    unasked = {key: from_prefetch(request, key) for key in request.prefetch if key not in templates}
-    answers |= {key: answer for key, answer in unasked.items() if isinstance(answer, Given)}
+    answers: dict[str, Answer] = {key: request.prefetch.get(key, NOT_SENT) for key in templates}
+    answers |= {key: one for key, one in request.prefetch.items() if key not in templates and isinstance(one, Given)}
     lacking = {key: templates[key] for key in templates if _lacks(answers[key])}
-    drafts = understand(request.draft_orders) if request.draft_orders else None
     if access is None or connections is None or request.fhir_server is None:
-        return _with_drugs(answers, drafts, Medicines())
+        return _with_drugs(answers, request.draft_orders, Medicines())
     base = permitted(request.fhir_server, access.allowed_servers)
     why_not = _why_not(request, base, access)
     if base is None or why_not:
-        return _with_drugs({**answers, **_with_reason(answers, lacking, why_not)}, drafts, Medicines())
+        return _with_drugs({**answers, **_with_reason(answers, lacking, why_not)}, request.draft_orders, Medicines())
     server = asked(request, base, access, connections, arrived)
     begun = {key: one for key in lacking if isinstance(one := answers[key], Given) and not one.misfit()}
     of_drugs = {key: one for key, one in lacking.items() if one.partition("?")[0] in drug_references.OF_DRUGS}
@@ -105,10 +102,10 @@ def complete(
     fetched = fetch(request, of_drugs, server, begun)
     answers |= {key: asked_for(key, one.answer) for key, one in fetched.items()}
     # Not after the others: a slow search for something else must not cost the drugs their names.
-    uses = drug_references.nameless(answers, drafts)
+    uses = drug_references.nameless(answers, request.draft_orders)
     medicines = fhir_medicines.fetch(uses, base, lambda queries: fetch(request, queries, server))
     answers |= {key: asked_for(key, one.answer) for key, one in others.finish().items()}
-    return _with_drugs(answers, drafts, medicines)
+    return _with_drugs(answers, request.draft_orders, medicines)
 
 
 def _why_not(request: HookRequest, base: str | None, access: FhirAccess) -> str:
@@ -134,16 +131,6 @@ def _lacks(answer: Answer) -> bool:
     if isinstance(answer, Given):
         return answer.next_page is not None or bool(answer.misfit())
     return isinstance(answer, Unavailable)
-
-
-def from_prefetch(request: HookRequest, key: str) -> Answer:
-    """What the call itself brought under a key: its resources, None for "asked, none found", or Unavailable."""
-    raw = request.prefetch.get(key)
-    if raw is None:
-        return Unavailable("not sent")
-    if raw == b"null":
-        return Unavailable("not sent") if key == PATIENT_KEY else None
-    return asked_for(key, understand(raw))
 
 
 def _with_reason(answers: Mapping[str, Answer], lacking: Mapping[str, str], why: str) -> dict[str, Answer]:

@@ -43,25 +43,37 @@ class Bounds:
 USUAL = Bounds()
 
 
-def check(text: bytes, bounds: Bounds, known: Collection[str] = ()) -> bool:
-    """Could the text hold more entries than allowed, so that they must be counted?
+def check(text: bytes, bounds: Bounds, known: Collection[str] = ()) -> None:
+    """Raises TooMuch, or HookRequestError that names what is too deep as far as its name is `known`.
 
     Looks at all brackets first, those in strings included; only a text that seems too full or too deep is looked at
     closely. Who hides levels behind brackets in strings meets the decoder's own limit. What is no JSON may pass.
-    Raises TooMuch, or HookRequestError that names what is too deep as far as its name is `known`.
     """
     rough = text.translate(ONE_KIND, NO_STRUCTURE)
     if holds(rough) > bounds.values and holds(structure(text)) > bounds.values:
         raise TooMuch("", f"The body holds more than {bounds.values} values.")
-    if _peeled(bounds.depth, rough) and deeper_than(bounds.depth, structure(text)):
+    if not surely_flat(bounds.depth, rough.translate(None, b",")) and deeper_than(bounds.depth, structure(text)):
         where = too_deep(text, bounds.depth, known)
         raise HookRequestError(where, f"{where or 'The body'} is nested more than {bounds.depth} levels deep.")
-    return rough.count(b"},{") >= bounds.entries and text.count(b'"resource"') >= bounds.entries
 
 
 def holds(found: bytes) -> int:
     """At most so many values: a comma in a string looks like one more, and so does an empty list."""
     return found.count(b",") + found.count(b"{")
+
+
+def surely_flat(levels: int, brackets: bytes) -> bool:
+    """Does no bracket stand in more than so many others, as far as a look at every so many of them can tell?
+
+    In as many brackets as levels, no more than half of them are added to what is open before and after these.
+    """
+    deep = 0
+    for place in range(0, len(brackets), levels):
+        piece = brackets[place : place + levels]
+        deep = max(deep + 2 * piece.count(b"{") - len(piece), 0)  # closing ones in strings hide nothing that follows
+        if deep > levels // 2:
+            return False
+    return True
 
 
 def deeper_than(levels: int, found: bytes) -> bool:

@@ -1,9 +1,10 @@
-"""The fields of a JSON object, undecoded: each is then read by itself, so that an error can name it."""
+"""The keys of a JSON object: each stands once, so that one value is meant."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from typing import NoReturn
 
 import msgspec
 
@@ -12,27 +13,41 @@ from cds_service.errors import HookRequestError, TooMuch
 # Possessive, or a key of megabytes would be remembered byte by byte in order to try again.
 KEY = re.compile(rb'[\s,]*+("(?:[^"\\]++|\\.)*+")\s*+:\s*+')
 MOST_KEYS = 1_000  # of the body, of its context or of its prefetch; we ask for about ten
-Members = Mapping[str, bytes]
+Members = Mapping[str, msgspec.Raw]
 _text = msgspec.json.Decoder(str)
 
 
-def each_once(text: bytes, values: dict[str, msgspec.Raw], expression: str, known: Collection[str]) -> Members:
-    """The fields of an object, given as JSON that is known to be one, and as the decoder found it.
+def each_once(
+    text: bytes,
+    values: Mapping[str, msgspec.Raw | Members],
+    known: Collection[str],
+    expression: str = "",
+    place: int = 0,
+) -> int:
+    """Refuses a key that stands twice in the object at a place of the text: of two answers, which one is meant?
 
-    A key that stands twice is refused: of two answers to one question, which one is meant? Walks over the keys alone;
-    a value is passed over as the decoder found it, and where something else stands than it found, there is a second
-    value for that key. Raises HookRequestError, which names a key only where it is `known`; TooMuch for too many keys.
+    `values` are the object's fields as the decoder found them in the text; for an object in it that is walked over too,
+    its own fields. Walks over the keys alone: a value is passed over as the decoder found it, and where something else
+    stands than it found, there is a second value for that key. Returns where the object ends. Raises HookRequestError,
+    which names a key only where it is `known`; TooMuch for too many keys.
     """
     if len(values) > MOST_KEYS:
         raise TooMuch(expression, f"{expression or 'The body'} holds more than {MOST_KEYS} keys.")
-    members: dict[str, bytes] = {}
-    place = text.index(b"{") + 1
+    met: set[str] = set()
+    place = text.index(b"{", place) + 1
     while match := KEY.match(text, place):
-        key = _text.decode(match[1])
-        value = bytes(values[key])
-        if key in members or not text.startswith(value, match.end()):
-            where = ".".join(filter(None, (expression, key if key in known else "")))
-            raise HookRequestError(where, f"{where or 'The body'} holds a key twice.")
-        members[key] = value
-        place = match.end() + len(value)
-    return members
+        key, place = _text.decode(match[1]), match.end()
+        value = values.get(key)
+        if isinstance(value, Mapping) and key not in met and text.startswith(b"{", place):
+            place = each_once(text, value, known, key, place)
+        elif isinstance(value, msgspec.Raw) and key not in met and text.startswith(value, place):
+            place += len(value)
+        else:
+            _twice(key, known, expression)
+        met.add(key)
+    return text.index(b"}", place) + 1
+
+
+def _twice(key: str, known: Collection[str], expression: str) -> NoReturn:
+    where = ".".join(filter(None, (expression, key if key in known else "")))
+    raise HookRequestError(where, f"{where or 'The body'} holds a key twice.")

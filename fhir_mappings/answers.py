@@ -228,14 +228,6 @@ def _readable(parts: list[msgspec.Raw]) -> Iterator[tuple[str | None, msgspec.Ra
         yield entry.fullUrl, entry.resource
 
 
-def entries_in(raw: bytes) -> int:
-    """How many entries a Bundle holds; none where it is no Bundle, or one whose entries are no list."""
-    try:
-        return len(_RAW_BUNDLE.decode(raw).entry or ())
-    except NOT_JSON:
-        return 0
-
-
 def resource_type(raw: bytes | msgspec.Raw) -> str | None:
     """The resourceType of a JSON object; None when it is no object or has none. What begins with it is not read on."""
     begins = BEGINNING.match(raw)

@@ -25,11 +25,10 @@ from cds_service import answer as answering
 from cds_service import fhir_client, ledger
 from cds_service.answer import Answered
 from cds_service.audit import AuditLine
-from cds_service.hook_request import HookRequest, parse
+from cds_service.hook_request import parse
 from cds_service.store import calls
 from fhir_mappings import chart, proposed_orders
-from fhir_mappings.answers import NOT_JSON, Answer, Given, understand
-from fhir_mappings.chart import Chart
+from fhir_mappings.answers import NOT_JSON, Answer, Given
 from fhir_mappings.resources import decode
 from hooks import cards, refire, run
 from hooks.outcomes import ProposedOrder
@@ -84,7 +83,7 @@ def once(inside: Inside, hook: str, body: bytes, day: date) -> tuple[dict[str, i
     laps.lap("prefetch")
     patient = memory.patient(request, "")
     laps.lap("identity")
-    record = _chart(request, answers)
+    record = chart.read(answers, request.patient_id, request.fhir_server, request.draft_orders, request.selections)
     laps.lap("decode and judge")
     laps.took[DECODE] = _decoding(answers)
     laps.lap(NOT_COUNTED)
@@ -121,13 +120,6 @@ def once(inside: Inside, hook: str, body: bytes, day: date) -> tuple[dict[str, i
     laps.lap("serialise")
     laps.took.pop(NOT_COUNTED)
     return laps.took, said
-
-
-def _chart(request: HookRequest, answers: Mapping[str, Answer]) -> Chart:
-    drafts = None if request.draft_orders is None else understand(request.draft_orders)
-    if drafts is not None and not isinstance(drafts, Given):
-        raise RuntimeError("the draft orders cannot be read")
-    return chart.read(answers, request.patient_id, request.fhir_server, drafts, request.selections)
 
 
 def _decoding(answers: Mapping[str, Answer]) -> int:

@@ -91,9 +91,7 @@ def read(fhir_server: FhirServer, connections: Connections) -> Read:
         call = request(fhir_server.url, **given)
         answers = complete(call, TEMPLATES, limits or access(fhir_server.url), connections)
         answers |= {"patient": understand(json.dumps(ME).encode()), "conditions": None}
-        session = understand(call.draft_orders) if call.draft_orders else None
-        assert session is None or isinstance(session, Given)
-        return facts.facts(chart.read(answers, "p1", call.fhir_server, session), TODAY)
+        return facts.facts(chart.read(answers, "p1", call.fhir_server, call.draft_orders), TODAY)
 
     return reading
 

@@ -20,9 +20,9 @@ from conftest import RunningServer, call_body, serving
 from cds_service import fhir_address, fhir_client, fhir_request, fhir_search
 from cds_service.fhir_client import Connections, FhirAccess, complete
 from cds_service.fhir_request import retry_after
-from cds_service.hook_request import HookRequest
+from cds_service.hook_request import HookRequest, brought
 from fhir_mappings import chart
-from fhir_mappings.answers import Given, Unavailable
+from fhir_mappings.answers import Given, Unavailable, understand
 from fhir_mappings.patient_view import PREFETCH
 from tests.fhir_stub import FhirServer, Reply, reply, searchset
 
@@ -32,6 +32,7 @@ LONG = {"laboratory": "Observation?patient={{context.patientId}}&code=" + ",".jo
 
 
 def request(server: str, **changes: Any) -> HookRequest:
+    """A call; what the prefetch and the draft orders hold is given as JSON."""
     given: dict[str, Any] = {
         "hook": "patient-view",
         "hook_instance": "",
@@ -44,7 +45,10 @@ def request(server: str, **changes: Any) -> HookRequest:
         "draft_orders": None,
         "selections": None,
     }
-    return HookRequest(**{**given, **changes})
+    whole = {**given, **changes}
+    whole["prefetch"] = {key: brought(key, msgspec.Raw(text)) for key, text in whole["prefetch"].items()}
+    whole["draft_orders"] = whole["draft_orders"] and understand(whole["draft_orders"])
+    return HookRequest(**whole)
 
 
 def access(server: str, **changes: Any) -> FhirAccess:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from cds_service.errors import HookRequestError
 from cds_service.hook_request import hook_of, parse
 from cds_service.services import BY_ID
+from fhir_mappings.answers import Answer, Given
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
@@ -61,13 +62,24 @@ def test_any_bytes(content: bytes) -> None:
     assert hook_of(content) is None
 
 
+def read(answer: Answer) -> list[Any]:
+    return [json.loads(bytes(raw)) for _, raw in answer.entries] if isinstance(answer, Given) else []
+
+
+def resources(value: Any) -> list[Any]:
+    """Those of a Bundle, or the one that it is."""
+    return [one["resource"] for one in value.get("entry", ())] if value["resourceType"] == "Bundle" else [value]
+
+
 def test_what_is_read_of_a_call() -> None:
     body = call_body("spine-order-select")
     request = parse(json.dumps(body).encode(), BY_ID["spine-order-select"])
     assert request.patient_id == "example-omar"
     assert request.selections == ("ServiceRequest/draft-lumbar-mri",)
-    assert json.loads(request.draft_orders or b"") == body["context"]["draftOrders"]
-    assert {key: json.loads(raw) for key, raw in request.prefetch.items()} == body["prefetch"]
+    assert read(request.draft_orders) == resources(body["context"]["draftOrders"])
+    assert {key: read(one) for key, one in request.prefetch.items()} == {
+        key: resources(value) for key, value in body["prefetch"].items()
+    }
     assert (request.fhir_server, request.access_token, request.encounter_id) == (None, None, None)
 
 

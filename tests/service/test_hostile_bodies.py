@@ -29,7 +29,11 @@ def doubled(inside: str, key: str, value: str) -> str:
         (doubled('"prefetch": {', "\\u0063onditions", NONE_FOUND), "prefetch.conditions"),
         (doubled("{", "prefetch", "{}"), "prefetch"),
         (doubled('"context": {', "patientId", '"p2"'), "context.patientId"),
+        (doubled("{", "context", '{"patientId": "p2"}'), "context.patientId"),
+        (doubled("{", "context", "null"), "context"),
+        (doubled("{", "prefetch", '"}"'), "prefetch"),
         (doubled("{", "hook", '"patient-view"'), "hook"),
+        (doubled("{", "more", '{"prefetch": {}}').replace("{", '{"prefetch": null, ', 1), "prefetch"),
     ],
 )
 def test_the_same_key_twice_is_refused_by_name(server: RunningServer, body: str, named: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cds_service import json_bounds
 from cds_service.errors import HookRequestError, ServiceError, TooMuch
-from cds_service.json_bounds import Bounds, deeper_than, holds, structure
+from cds_service.json_bounds import Bounds, deeper_than, holds, structure, surely_flat
 
 NASTY = st.text(alphabet='[]{}",:\\ \n\tnu0a\u2028\ud7ff', max_size=12)
 JSON = st.recursive(
@@ -61,6 +61,20 @@ def test_nothing_within_bounds_is_refused_whatever_its_strings_hold(value: Any, 
 def test_what_is_no_json_is_looked_at_without_harm(text: bytes) -> None:
     with suppress(HookRequestError, TooMuch):
         json_bounds.check(text, Bounds(depth=3, entries=1))
+
+
+@given(st.text(alphabet="{}", max_size=200), st.integers(2, 9))
+def test_what_seems_flat_at_a_glance_is_flat(brackets: str, levels: int) -> None:
+    depth = deepest = 0
+    for bracket in brackets:
+        depth = depth + 1 if bracket == "{" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    assert deepest <= levels or not surely_flat(levels, brackets.encode())
+
+
+@pytest.mark.parametrize("deep", [1, 12, 49])
+def test_a_chart_needs_no_closer_look(deep: int) -> None:
+    assert surely_flat(100, b"{" + (b"{" * deep + b"}" * deep) * 5_000 + b"}")
 
 
 MANY = json_bounds.FEW_ESCAPES + 5
