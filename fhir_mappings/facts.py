@@ -51,24 +51,23 @@ def facts(chart: Chart, as_of: date) -> Facts:
     found = tuple(_possible(finding, as_of) for finding in findings.read(chart, as_of))
     refused += [Refused(one.source, f"{FUTURE}, the date is not used") for one, usable in found if not usable]
     in_words = [KINDS[key] for key in medications.in_words(chart)]
-    known = Facts(
+    images, ordered = past(imaging.read(chart)), past(orders.read(chart))
+    drugs, done = past(medications.read(chart)), past(orders.procedures(chart))
+    left_out = tuple(dict.fromkeys((*_first_of_all(chart, as_of), *chart.refused, *refused)))
+    return Facts(
         as_of=as_of,
         patient=patient,
         findings=tuple(one for one, _ in found),
         measurements=measurements,
         assessments=assessments,
-        imaging=past(imaging.read(chart)),
-        orders=past(orders.read(chart)),
-        medications=past(medications.read(chart)),
-        procedures=past(orders.procedures(chart)),
+        imaging=images,
+        orders=ordered,
+        medications=drugs,
+        procedures=done,
         unavailable=_kinds(chart, UNAVAILABLE),
         incomplete=tuple(dict.fromkeys((*_kinds(chart, PARTIAL), *in_words))),
         why_incomplete=dict.fromkeys(in_words, "some drugs stand in words only") | _reasons(chart),
         doubtful=results.doubtful((*measurements, *assessments), not_read),
-    )
-    left_out = tuple(dict.fromkeys((*_first_of_all(chart, as_of), *chart.refused, *refused)))
-    return replace(
-        known,
         unreadable=tuple(dict.fromkeys(f"{one.reference}: {one.reason}" for one in left_out)),
         lost=tuple(sorted({KINDS.get(key, "other data") for one in left_out for key in one.lost})),
     )

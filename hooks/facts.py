@@ -268,8 +268,8 @@ class Facts:
 
     def finding(self, *concepts: str) -> tuple[Finding, ...]:
         """Active findings that carry one of the concepts."""
-        places = {place for concept in concepts for place in self._active.get(concept, ())}
-        return tuple(self.findings[place] for place in sorted(places))
+        places = {place for concept in concepts if concept in self._active for place in self._active[concept]}
+        return tuple([self.findings[place] for place in sorted(places)]) if places else ()
 
     def measured(self, name: str) -> Measurement | None:
         """The newest dated result of that name."""
