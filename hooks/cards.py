@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hooks import closing_card, knowledge, mentions, offers, override_reasons
+from hooks import closing_card, companion, knowledge, mentions, offers, override_reasons
 from hooks.card_text import describe, section, shorten
 from hooks.facts import Facts
 from hooks.knowledge import Knowledge
@@ -35,6 +35,7 @@ class Client:
     one_action_per_suggestion: bool = False
     selection_behavior: str = "any"
     rule_url: str = ""
+    smart_url: str = ""  # where the companion is launched; empty where there is none, or this EHR launches none
     plain_detail: bool = False  # no Markdown marks
     content_type_key: str = ""  # this EHR's extension that says so, where it has one
 
@@ -80,7 +81,10 @@ def build(
             closing = closing_card.build(decisions, facts, groups, (), later, mentioned, set_aside)
     suggested = iter(offers.once([one.outcome.suggestions for group in groups for one in group]))
     cards = [_card(group, [next(suggested) for _ in group], facts, to_fhir, client) for group in shown]
-    cards += [closing] if closing else []
+    if closing:
+        if client.smart_url and companion.asked(decisions):
+            closing["links"] = [companion.link(client.smart_url)]
+        cards.append(closing)
     for card in cards:
         if client.plain_detail:
             _make_plain(card, client)
@@ -146,6 +150,8 @@ def _card(
             }
             for one in group
         ]
+    if client.smart_url and companion.offered(group):
+        card.setdefault("links", []).append(companion.link(client.smart_url, lead.knowledge.rule))
     return card
 
 
