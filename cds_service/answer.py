@@ -145,4 +145,5 @@ def client(tenant: Tenant, public_base_url: str) -> cards.Client:
         plain_detail=bool(tenant.client.setting("plain_detail")),
         content_type_key=CONTENT_TYPE_KEYS.get(tenant.client.profile, ""),
         rule_url=f"{public_base_url}/rules/{{rule}}",
+        smart_url=f"{public_base_url}/smart/launch" if tenant.smart and tenant.client.setting("smart_links") else "",
     )
