@@ -18,6 +18,7 @@ from cds_service.services import CdsService
 USER = "Practitioner/playground"
 NOBODY = "nobody"  # for a chart that names no patient: the service says what it lacks
 POSITION = re.compile(r"(?:JSON is malformed: )?(.*?)(?: \(byte (\d+)\))?", re.DOTALL)
+TRAILING = "trailing characters"
 AROUND = 30  # characters before and behind the place of an error that are shown
 DELIMITER = "JSON"  # no line of indented JSON is this word alone
 
@@ -94,7 +95,8 @@ def _placed(raw: bytes, message: str) -> NotJson:
         return NotJson("The chart is empty: it must be a JSON object.")
     found = POSITION.fullmatch(message)
     why, at = (found[1], found[2]) if found else (message, None)
-    before = raw[: int(at) if at else len(raw)].decode(errors="replace")
+    place = int(at) - (why == TRAILING) if at else len(raw)  # it tells of this one when it is past it
+    before = raw[:place].decode(errors="replace")
     line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
     behind = raw.decode(errors="replace")[len(before) :].partition("\n")[0]
     shown = f"{before[-(column - 1) :][-AROUND:] if column > 1 else ''}▸{behind[:AROUND]}"
