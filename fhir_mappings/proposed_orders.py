@@ -1,9 +1,11 @@
-"""Proposed orders become FHIR R4 requests: drafts, proposals, checked by fhir.resources before they leave."""
+"""Proposed orders become FHIR R4 requests: drafts, proposals, of a shape that fhir.resources has found valid."""
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
+import msgspec
 from fhir.resources.R4B.medicationrequest import MedicationRequest
 from fhir.resources.R4B.servicerequest import ServiceRequest
 from pydantic import ValidationError
@@ -16,7 +18,10 @@ from hooks.outcomes import Dose, ProposedOrder
 
 ROUTES = {"intravenous": "route_intravenous", "subcutaneous": "route_subcutaneous"}
 REASON = re.compile(r"(Condition|Observation)/[A-Za-z0-9\-.]{1,64}")
+PATIENT_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 MOST_REASONS = 10
+SHAPES = 1000  # of orders that are remembered as valid: by concept, priority, dose and the site's codes
+STAND_IN = {"reference": "Condition/1"}
 
 
 def to_fhir(order: ProposedOrder, patient_id: str, local: LocalCodes = NONE) -> dict[str, object] | None:
@@ -24,38 +29,38 @@ def to_fhir(order: ProposedOrder, patient_id: str, local: LocalCodes = NONE) -> 
 
     The site's own codes for the same thing stand first: some EHRs place an order by these alone.
     """
-    code = _concept(order, local)
-    resource = _medication(order, order.dose, code, patient_id) if order.dose else _service(order, code, patient_id)
-    model = MedicationRequest if order.dose else ServiceRequest
+    shape = _shape(order, _concept(order, local))
+    if not PATIENT_ID.fullmatch(patient_id) or not _is_valid(msgspec.json.encode(shape)):
+        return None
+    return {**shape, "subject": {"reference": f"Patient/{patient_id}"}, **_reasons(order)}
+
+
+@lru_cache(maxsize=SHAPES)
+def _is_valid(shape: bytes) -> bool:
+    """Is it valid FHIR, with references like those that will be added?
+
+    Asked once for each shape, of which there are few and which hold nothing of a patient: asking takes longer than
+    parsing a small chart. What is added is references, whose form is checked each time.
+    """
+    resource = {**msgspec.json.decode(shape), "subject": STAND_IN, "reasonReference": [STAND_IN]}
+    model = MedicationRequest if resource["resourceType"] == "MedicationRequest" else ServiceRequest
     try:
         model.model_validate(resource)
     except ValidationError:
-        return None
-    return resource
+        return False
+    return True
 
 
-def _service(order: ProposedOrder, code: dict[str, object], patient_id: str) -> dict[str, object]:
-    return {
-        "resourceType": "ServiceRequest",
-        "status": "draft",
-        "intent": "proposal",
-        "priority": order.priority,
-        "code": code,
-        "subject": {"reference": f"Patient/{patient_id}"},
-        **_reasons(order),
-    }
-
-
-def _medication(order: ProposedOrder, dose: Dose, code: dict[str, object], patient_id: str) -> dict[str, object]:
+def _shape(order: ProposedOrder, code: dict[str, object]) -> dict[str, object]:
+    """All of an order but whom it is for and what it rests on."""
+    asked = {"status": "draft", "intent": "proposal", "priority": order.priority}
+    if order.dose is None:
+        return {"resourceType": "ServiceRequest", **asked, "code": code}
     return {
         "resourceType": "MedicationRequest",
-        "status": "draft",
-        "intent": "proposal",
-        "priority": order.priority,
+        **asked,
         "medicationCodeableConcept": code,
-        "subject": {"reference": f"Patient/{patient_id}"},
-        **_reasons(order),
-        "dosageInstruction": [_dosage(order.text, dose)],
+        "dosageInstruction": [_dosage(order.text, order.dose)],
     }
 
 

@@ -113,7 +113,7 @@ def test_the_stages_are_those_of_the_service(hook: str, tmp_path: Path) -> None:
     sent = body(Call(hook, SMALL), date.today())
     took, said = stages.once(inside, hook, sent, date.today())
     assert said == inside.post(hook, sent)
-    assert {"request", "rules", "cards", "serialise", stages.VALIDATION} < set(took)
+    assert {"request", "rules", "cards", "serialise", stages.DECODE} < set(took)
 
 
 def test_ratios_are_of_neighbouring_samples() -> None:
@@ -155,7 +155,7 @@ def made_up() -> Report:
             Measure("Second", "bad", 12.0, 11.0, 13.0, unit="MB", goal=Goal(5)),
             Measure("Second", "only shown", 7.0, 7.0, 7.0),
         ],
-        profiles=[Profile("patient-view", 300, {"rules": 1.0, stages.VALIDATION: 0.5, "cards": 2.0}, 4.0, "one\ntwo")],
+        profiles=[Profile("patient-view", 300, {"rules": 1.0, stages.DECODE: 0.5, "cards": 2.0}, 4.0, "one\ntwo")],
         not_run={"a peer": "it is not here"},
     )
 

@@ -9,9 +9,11 @@ import msgspec
 import pytest
 from fhir.resources.R4B.medicationrequest import MedicationRequest
 from fhir.resources.R4B.servicerequest import ServiceRequest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fhir_mappings import codes
-from fhir_mappings.proposed_orders import CODINGS, to_fhir
+from fhir_mappings.proposed_orders import CODINGS, PATIENT_ID, REASON, to_fhir
 from hooks.outcomes import Dose, ProposedOrder
 
 DOSES = {
@@ -38,6 +40,21 @@ def test_two_validators_accept_every_order(concept: str) -> None:
         {"reference": "Patient/p1"},
     )
     assert resource["reasonReference"] == [{"reference": "Condition/c1"}]
+
+
+@given(st.from_regex(PATIENT_ID, fullmatch=True), st.lists(st.from_regex(REASON, fullmatch=True), max_size=12))
+def test_what_is_added_to_a_shape_that_is_known_keeps_it_valid(patient_id: str, reasons: list[str]) -> None:
+    for concept in ("mri_whole_spine", "denosumab"):
+        order = ProposedOrder(concept, "words", reasons=tuple(reasons), dose=DOSES.get(concept))
+        resource = to_fhir(order, patient_id)
+        assert resource is not None
+        assert fhirkit.validate(msgspec.json.decode(msgspec.json.encode(resource))) == []
+        (MedicationRequest if concept in DOSES else ServiceRequest).model_validate(resource)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "Patient/1", "a" * 65, "a\n"])
+def test_an_order_for_a_patient_whom_nobody_can_find_is_not_made(name: str) -> None:
+    assert to_fhir(proposed("mri_whole_spine"), name) is None
 
 
 @pytest.mark.parametrize("concept", CODINGS)
