@@ -16,30 +16,44 @@ import requests
 from conftest import HOOK_OF, ROOT
 
 from cds_service import examples
+from tests.commands import Ended, run, run_anew
 from tests.ports import free_port
 
 AS_OF = examples.WRITTEN_ON.isoformat()
 EXAMPLES = ROOT / "cds_service" / "examples"
 
 
-def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cds_service.cli", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, **variables},
-    )
-
-
-def refusal(result: subprocess.CompletedProcess[str]) -> str:
+def refusal(result: Ended) -> str:
     """The one line on standard error of a command that ended with 2."""
     assert result.returncode == 2
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
     return line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        (("evaluate", str(EXAMPLES / "patient_view.json"), "--as-of", AS_OF), {}),
+        (("rules", "--format", "json"), {}),
+        (("rules", "no_such_rule"), {}),
+        (("--no-such-option",), {}),
+        (("serve",), {"SPINE_CDS_PORT": "many"}),
+    ],
+)
+def test_a_command_is_the_same_whether_python_was_just_started_or_not(
+    arguments: tuple[str, ...], variables: dict[str, str]
+) -> None:
+    """Most tests take the shorter way."""
+    anew, short = run_anew(*arguments, **variables), run(*arguments, **variables)
+    assert (anew.returncode, anew.stdout, anew.stderr) == (short.returncode, short.stdout, short.stderr)
+    assert anew.stdout or anew.stderr
+
+
+@pytest.mark.parametrize("given", [b"short\nmore\n", b"a byte \xff that is no text"])
+def test_a_command_reads_its_own_standard_input_and_leaves_nothing_for_the_next(given: bytes) -> None:
+    anew, first, second = (one("password-hash", given=given) for one in (run_anew, run, run))
+    assert refusal(anew) == refusal(first) == refusal(second)
 
 
 def test_evaluate_as_json() -> None:

@@ -17,10 +17,10 @@ import pytest
 
 from hooks import refire, run
 from hooks.facts import Facts
+from tests.commands import run as command
 from tests.read_vignettes import Vignette, all_vignettes
 from tests.service.conftest import HOOK_OF, RunningServer, call_body, serving
 from tests.service.test_cli import refusal
-from tests.service.test_cli import run as command
 from tests.test_vignettes import RULES
 
 HTML, JSON = {"Accept": "text/html"}, {"Accept": "application/json"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
-from test_cli import AS_OF, EXAMPLES, refusal, run
+from test_cli import AS_OF, EXAMPLES, refusal
 
 from cds_service import examples, printout
+from tests.commands import run, run_anew
 
 CHART = str(EXAMPLES / "patient_view.json")
 
@@ -41,7 +43,7 @@ def test_a_body_with_what_is_no_number(tmp_path: Path, number: str) -> None:
     ],
 )
 def test_a_terminal_that_knows_ascii_only(arguments: tuple[str, ...]) -> None:
-    result = run(*arguments, PYTHONIOENCODING="ascii")
+    result = run_anew(*arguments, PYTHONIOENCODING="ascii")
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.isascii()
 
@@ -71,20 +73,12 @@ def test_a_public_address_with_letters_that_no_address_has(tmp_path: Path, addre
 @pytest.mark.parametrize("arguments", [("rules", "--format", "json"), ("evaluate", CHART, "--as-of", AS_OF)])
 def test_a_reader_who_has_read_enough(arguments: tuple[str, ...]) -> None:
     """As `| head` does: no complaint, no traceback."""
-    command = [
-        sys.executable,
-        "-c",
-        "import sys, time; from cds_service import cli; time.sleep(1); sys.exit(cli.main())",
-    ]
-    process = subprocess.Popen(
-        [*command, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.close()
-    said = process.stderr.read()
-    process.stderr.close()
-    assert (process.wait(timeout=60), said) == (0, "")
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "cds_service.cli", *arguments]
+    ended = subprocess.run(command, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_a_hook_that_no_service_answers_is_told_which_there_are(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from cds_service.app import create_app
 from cds_service.readers import LONGEST, MOST_GUESSES, SHORTEST, WINDOW_SECONDS, Guesses
 from cds_service.tenants import SettingsError, read_tenant
 from tests import callers
+from tests.commands import Ended, run
 from tests.service.conftest import ROOT, RunningServer, call_body, serving
 from tests.service.test_cli import refusal
 
@@ -295,15 +296,8 @@ def test_readers_that_cannot_be_used_stop_start_up(readers: str, complaint: str)
 # The command that makes the hash
 
 
-def hashed(given: bytes) -> subprocess.CompletedProcess[str]:
-    told = subprocess.run(
-        [sys.executable, "-m", "cds_service.cli", "password-hash"],
-        cwd=ROOT,
-        input=given,
-        capture_output=True,
-        timeout=60,
-    )
-    return subprocess.CompletedProcess(told.args, told.returncode, told.stdout.decode(), told.stderr.decode())
+def hashed(given: bytes) -> Ended:
+    return run("password-hash", given=given)
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from conftest import RunningServer, serving
-from test_cli import run
 
 from cds_service import config
 from cds_service.app import create_app
 from cds_service.routes import EXTENSION, running
 from fhir_mappings.publication import blanks
 from hooks import knowledge
+from tests.commands import run
 
 RULES = knowledge.catalogue()
 HTML = {"Accept": "text/html"}
