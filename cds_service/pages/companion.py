@@ -34,7 +34,6 @@ POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors {}"
 )
-PATIENT = "patient"  # the prefetch key
 
 
 @companion_pages.after_request
@@ -182,6 +181,7 @@ def _review(service: Service, arrived: Arrived, kept: Work, changed: bool = Fals
         ready=ready,
         unfinished=[one for one in found if one.missing],
         item_words=form.item_words,
+        patient=banner.read(chart.patient(service, arrived.session), arrived.session.patient),
         shown=_shown(kept, ready),
         changed=changed,
         user=arrived.session.user,
@@ -199,9 +199,10 @@ def _app(
         "companion.html",
         arrived.session,
         launch=arrived.opened.id,
-        patient=banner.read(read.answers.get(PATIENT), arrived.session.patient),
+        patient=banner.read(read.answers.get(chart.PATIENT), arrived.session.patient),
         grid=grid_words(facts),
         prognosis=prognosis.lines(facts),
+        of_chart=prognosis.settled(facts),
         cards=[card_words(card) for card in read.answered.cards],
         given=kept.answers if kept else {},
         sections={one.key: one for one in _sections(kept)},

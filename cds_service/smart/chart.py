@@ -15,7 +15,7 @@ from cds_service.services import BY_HOOK
 from cds_service.smart.sessions import Session
 from fhir_mappings.answers import Answer
 
-HOOK = "patient-view"
+HOOK, PATIENT = "patient-view", "patient"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +26,18 @@ class Read:
     answers: Mapping[str, Answer]
 
 
+def patient(service: Service, session: Session) -> Answer:
+    """The Patient alone, for a page that only has to say whose chart it is."""
+    row = service.services[BY_HOOK[HOOK].id]
+    access = fhir_access(service.settings.tenant, service.settings.max_body_bytes)
+    asked = fhir_client.complete(_request(session), {PATIENT: row.prefetch[PATIENT]}, access, service.connections)
+    return asked[PATIENT]
+
+
 def read(service: Service, session: Session, arrived: float | None, today: date) -> Read:
     """Reads all that a patient-view call needs. Raises NeededDataMissing without patient or conditions."""
     row = service.services[BY_HOOK[HOOK].id]
-    request = HookRequest(
-        hook=HOOK,
-        hook_instance=str(uuid.uuid4()),
-        patient_id=session.patient,
-        user_id=session.user,
-        encounter_id=session.encounter or None,
-        prefetch={},
-        fhir_server=session.base,
-        access_token=session.access_token,
-        draft_orders=None,
-        selections=None,
-    )
+    request = _request(session)
     settings = service.settings
     access = fhir_access(settings.tenant, settings.max_body_bytes)
     answers = fhir_client.complete(request, row.prefetch, access, service.connections, arrived)
@@ -56,3 +53,18 @@ def read(service: Service, session: Session, arrived: float | None, today: date)
         service.search,
     )
     return Read(answered, answers)
+
+
+def _request(session: Session) -> HookRequest:
+    return HookRequest(
+        hook=HOOK,
+        hook_instance=str(uuid.uuid4()),
+        patient_id=session.patient,
+        user_id=session.user,
+        encounter_id=session.encounter or None,
+        prefetch={},
+        fhir_server=session.base,
+        access_token=session.access_token,
+        draft_orders=None,
+        selections=None,
+    )

@@ -49,17 +49,13 @@ def discover(tenant: Tenant, connections: Connections, iss: str, seconds: float)
     configuration = _read(connections, base, seconds)
     if S256 not in configuration.code_challenge_methods_supported:
         raise _unfit("does not offer PKCE with S256, which SMART App Launch 2 requires")
-    for address in (configuration.authorization_endpoint, configuration.token_endpoint):
-        check_place(tenant, base, address)
-    return LoginServer(iss, base, configuration)
-
-
-def check_place(tenant: Tenant, base: str, address: str) -> None:
-    """Codes and secrets go only where the FHIR server itself stands, or where the site has said. Raises Refusal."""
-    found = origin(address)
+    # Codes and secrets go only where the FHIR server itself stands, or where the site has said; nor do we fetch keys
+    # from elsewhere: then the user stays unknown.
     near = {origin(one) for one in (base, *(tenant.smart.login_servers if tenant.smart else ()))}
-    if found is None or found not in near:
+    if not {origin(configuration.authorization_endpoint), origin(configuration.token_endpoint)} <= near - {None}:
         raise _unfit("sends logins to a place that this site has not listed ([smart] login_servers)")
+    keys = configuration.jwks_uri if origin(configuration.jwks_uri) in near - {None} else ""
+    return LoginServer(iss, base, msgspec.structs.replace(configuration, jwks_uri=keys))
 
 
 def _read(connections: Connections, base: str, seconds: float) -> Configuration:

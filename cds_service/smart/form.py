@@ -89,11 +89,13 @@ _FIELDS = dict(_fields())
 
 def answers(sent: Mapping[str, str]) -> dict[str, str]:
     """Those answers of a sent form that our own form can have sent; what is blank is left out."""
-    return {
+    found = {
         field: sent[field].strip()
         for field, may in _FIELDS.items()
         if sent.get(field, "").strip() and (sent[field] in may if may else len(sent[field].strip()) <= LONGEST)
     }
+    begun = {field.partition(".")[0] for field in found if not field.endswith(".date")}  # a day alone says nothing
+    return {field: one for field, one in found.items() if field.partition(".")[0] in begun}
 
 
 def sections(given: Mapping[str, str], today: date) -> list[Section]:

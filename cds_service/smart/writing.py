@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 import uuid
@@ -44,6 +45,9 @@ UNKNOWN = (
 NO_TIME = f"there was no time left to send it. {KEPT} Try again."
 HELD = "it was sent before, and is not sent twice. Look in the chart."
 INVALID = f"it could not be put into a valid form. {KEPT} {BY_HAND}"
+
+
+log = logging.getLogger("cds_service.companion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +114,11 @@ def _send(
     try:
         reply = outgoing.send(service.connections, "POST", f"{session.base}/Observation", headers, body, seconds)
     except NoReply:
+        log.warning("a result may not be written: no answer from the FHIR server")
         return Outcome(section, False, why_not=UNKNOWN)
     if reply.status in (200, 201):
         return Outcome(section, True, _reference(reply), status=reply.status)
+    log.warning("a result was not written: HTTP %d from the FHIR server", reply.status)
     why = WHAT_TO_DO.get(reply.status, BROKEN if reply.status >= 500 else REFUSED)
     return Outcome(section, False, why_not=why, status=reply.status)
 

@@ -54,12 +54,32 @@ def _line(name: str, scale: str, total: Total, items: points.Items, calibrated: 
     return f"{name} {total} ({scale}){'' if calibrated else ', not calibrated for this disease'}{end}."
 
 
+def settled(facts: Facts) -> dict[str, dict[str, tuple[int, ...]]]:
+    """By score and item the points that the record leaves possible, where it narrows them at all."""
+    sites = cancer.primary_sites(facts)
+    known = {
+        "nesms": (_nesms_known(facts, sites), nesms.ITEMS),
+        "bauer": (_bauer(facts, sites), bauer.ITEMS),
+        "tokuhashi": (_tokuhashi_known(facts, sites), tokuhashi.ITEMS),
+        "tomita": (_tomita_known(facts, sites), tomita.ITEMS),
+        "katagiri": (_katagiri_known(facts, sites), katagiri.ITEMS),
+    }
+    return {
+        score: {item: left for item, one in found.items() if 0 < len(left := points.possible(one)) < len(items[item])}
+        for score, (found, items) in known.items()
+    }
+
+
 def _nesms(facts: Facts, sites: frozenset[str]) -> Total:
+    return nesms.score(_nesms_known(facts, sites))
+
+
+def _nesms_known(facts: Facts, sites: frozenset[str]) -> points.Known:
     known: dict[str, int | tuple[int, ...]] = {"bauer": nesms.bauer_points(bauer.score(_bauer(facts, sites)))}
     albumin = facts.measured("albumin")
     if albumin:
         known["albumin"] = nesms.albumin_points(albumin.value)
-    return nesms.score(known)
+    return known
 
 
 def _bauer(facts: Facts, sites: frozenset[str]) -> dict[str, int]:
@@ -68,6 +88,10 @@ def _bauer(facts: Facts, sites: frozenset[str]) -> dict[str, int]:
 
 
 def _tokuhashi(facts: Facts, sites: frozenset[str]) -> Total:
+    return tokuhashi.score(_tokuhashi_known(facts, sites))
+
+
+def _tokuhashi_known(facts: Facts, sites: frozenset[str]) -> points.Known:
     ecog, kps = facts.measured("ecog"), facts.measured("kps")
     grades = [a.value[-1] for a in facts.assessed("frankel")[:1] if a.value]
     known: dict[str, int | tuple[int, ...]] = {
@@ -81,17 +105,25 @@ def _tokuhashi(facts: Facts, sites: frozenset[str]) -> Total:
         known["palsy"] = tokuhashi.palsy_points(grades[0])
     if _visceral(facts):
         known["organs"] = (0, 1)
-    return tokuhashi.score(known)
+    return known
 
 
 def _tomita(facts: Facts, sites: frozenset[str]) -> Total:
+    return tomita.score(_tomita_known(facts, sites))
+
+
+def _tomita_known(facts: Facts, sites: frozenset[str]) -> points.Known:
     known: dict[str, int | tuple[int, ...]] = {"primary": tomita.primary_points(sites)}
     if _visceral(facts):
         known["visceral"] = tuple(point for point in tomita.ITEMS["visceral"] if point)
-    return tomita.score(known)
+    return known
 
 
 def _katagiri(facts: Facts, sites: frozenset[str]) -> Total:
+    return katagiri.score(_katagiri_known(facts, sites))
+
+
+def _katagiri_known(facts: Facts, sites: frozenset[str]) -> points.Known:
     ecog = facts.measured("ecog")
     results: dict[str, Decimal] = {}
     for name, test in (("albumin", "albumin_g_dl"), ("calcium", "calcium_mg_dl")):
@@ -106,7 +138,7 @@ def _katagiri(facts: Facts, sites: frozenset[str]) -> Total:
         known["laboratory"] = katagiri.laboratory_points(results)
     if _visceral(facts):
         known["visceral"] = (1, 2)
-    return katagiri.score(known)
+    return known
 
 
 def _visceral(facts: Facts) -> bool:
