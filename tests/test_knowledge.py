@@ -40,6 +40,27 @@ def test_every_threshold_states_value_unit_and_source(rule: Knowledge) -> None:
         )
 
 
+# One number of medicine that several rules decide by, each with a copy in its own file, where it is signed.
+SHARED = {
+    "childbearing", "current_pain", "mri_pain", "new_compression", "new_deficit", "oncology", "recent_consult",
+    "survival", "test_fresh", "unstable",
+}  # fmt: skip
+# The same word for things of their own: how fresh a result of that kind must be, how severe is severe for that rule.
+OF_ITS_RULE = {"fresh", "mri_within", "pain", "recent", "severe", "stop"}
+
+
+def test_a_number_that_rules_share_is_the_same_in_each() -> None:
+    copies: dict[str, set[tuple[Decimal, str, str]]] = {}
+    rules_with: dict[str, int] = {}
+    for rule in CATALOGUE.values():
+        for name, one in rule.thresholds.items():
+            copies.setdefault(name, set()).add((one.value, one.unit, one.source))
+            rules_with[name] = rules_with.get(name, 0) + 1
+    repeated = {name for name, number in rules_with.items() if number > 1}
+    assert repeated == SHARED | OF_ITS_RULE, "say of a name that is new here whether it is one number or several"
+    assert {name: found for name, found in copies.items() if name in SHARED and len(found) > 1} == {}
+
+
 @pytest.mark.parametrize("rule", CATALOGUE.values(), ids=lambda k: k.rule)
 def test_a_source_that_was_only_remembered_is_never_the_only_ground(rule: Knowledge) -> None:
     assert rule.guideline.checked
