@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,7 +14,8 @@ from uuid import uuid4
 import pytest
 import requests
 from conftest import RunningServer, call_body
-from slow_server import serving_slowly
+from connections import all_read, until
+from slow_server import SlowServer, serving_slowly
 from test_hostile_callers import CALL, connect, everything, head
 
 from cds_service import config
@@ -27,14 +28,14 @@ TENANT = 'environment = "sandbox"\n[tenant]\nname = "here"\n[fhir]\ntimeout_seco
 
 
 @pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """The sandbox, where a request takes as long as it says, and has twenty seconds for it."""
-    with serving_slowly(tmp_path_factory.mktemp("slow"), SPINE_CDS_CALL_SECONDS="20") as server:
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlowServer]:
+    """The sandbox, where a request takes as long as the test says, and has five minutes for it."""
+    with serving_slowly(tmp_path_factory.mktemp("slow"), SPINE_CDS_CALL_SECONDS="300") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlowServer]:
     """The same with two seconds."""
     folder = tmp_path_factory.mktemp("hurried")
     (folder / "tenant.toml").write_text(TENANT)
@@ -43,28 +44,70 @@ def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]
         yield server
 
 
-def quiet(server: RunningServer) -> None:
-    """Waits until every thread can be had again."""
-    give_up = time.monotonic() + 30
-    while time.monotonic() < give_up:
-        with crowd(a_call(server), 4, 0, 0.2) as calls, crowd(get(server, "/version"), 2, 0, 0.2) as others:
-            if {call.result().status_code for call in (*calls, *others)} == {200}:
-                return
-    raise AssertionError("still busy")
+@dataclass(frozen=True)
+class Send:
+    """A request to be sent as often as wanted, and the room whose threads answer it."""
+
+    server: SlowServer
+    room: str
+    once: Callable[..., requests.Response]
 
 
-Send = Callable[..., requests.Response]
+def a_call(server: SlowServer, **changes: Any) -> Send:
+    return Send(server, "calls", lambda **options: server.post({**call_body(), **changes}, **options))
+
+
+def get(server: SlowServer, path: str) -> Send:
+    return Send(
+        server,
+        "health" if path.startswith("/health") else "quick",
+        lambda **options: requests.get(server.url + path, timeout=60, **options),
+    )
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Requests under way: the first hold a thread each, the others wait behind them."""
+
+    server: SlowServer
+    gate: str
+    calls: list[Future[requests.Response]]
+
+    def let_go(self) -> None:
+        self.server.open(self.gate)
+
+    def answers(self) -> list[requests.Response]:
+        """Of those too that were answered before they are let go."""
+        self.let_go()
+        return [call.result() for call in self.calls]
+
+    def answered(self) -> int:
+        return sum(call.done() for call in self.calls)
 
 
 @contextmanager
-def crowd(send: Send, holding: int, waiting: int, seconds: float = 3.0) -> Iterator[list[Future[requests.Response]]]:
-    """So many requests that hold a thread each, for so long; and so many that wait behind them."""
+def crowd(send: Send, holding: int, waiting: int = 0) -> Iterator[Crowd]:
+    """So many requests that hold a thread until they are let go, and so many that have come after them."""
     with ThreadPoolExecutor(holding + waiting) as callers:
-        calls = [callers.submit(send, headers={"X-Wait": str(seconds)}) for _ in range(holding)]
-        time.sleep(min(0.4, seconds))
-        calls += [callers.submit(send) for _ in range(waiting)]
-        time.sleep(min(0.8, seconds))
-        yield calls
+        here = Crowd(send.server, uuid4().hex, [])
+        try:
+            here.calls.extend(callers.submit(send.once, headers={"X-Until": here.gate}) for _ in range(holding))
+            until(lambda: send.server.held(here.gate) + here.answered() >= holding)
+            here.calls.extend(callers.submit(send.once) for _ in range(waiting))
+            until(lambda: send.server.inside(send.room) + here.answered() >= holding + waiting)
+            yield here
+        finally:
+            here.let_go()
+
+
+def quiet(server: SlowServer) -> None:
+    """Waits until every thread can be had again."""
+
+    def all_free() -> bool:
+        with crowd(a_call(server), ANSWERING) as calls, crowd(get(server, "/version"), QUICK) as others:
+            return {answer.status_code for answer in (*others.answers(), *calls.answers())} == {200}
+
+    until(all_free)
 
 
 def outcome(answer: requests.Response) -> str:
@@ -79,25 +122,15 @@ def outcome(answer: requests.Response) -> str:
     return str(issue["diagnostics"])
 
 
-def a_call(server: RunningServer, **changes: Any) -> Send:
-    return lambda **options: server.post({**call_body(), **changes}, **options)
-
-
-def get(server: RunningServer, path: str) -> Send:
-    return lambda **options: requests.get(server.url + path, timeout=30, **options)
-
-
-def test_health_is_answered_while_every_thread_is_held(slow: RunningServer) -> None:
+def test_health_is_answered_while_every_thread_is_held(slow: SlowServer) -> None:
     with crowd(a_call(slow), ANSWERING, 20), crowd(get(slow, "/rules"), QUICK, 20):
         for path in ("/health/live", "/health/ready") * 5:
             assert slow.get(path).status_code == 200
 
 
-def test_liveness_needs_no_thread_at_all(slow: RunningServer) -> None:
-    with crowd(get(slow, "/health/ready"), 1, 20, 6.0), crowd(a_call(slow), 4, 0), crowd(get(slow, "/version"), 2, 0):
-        began = time.monotonic()
+def test_liveness_needs_no_thread_at_all(slow: SlowServer) -> None:
+    with crowd(get(slow, "/health/ready"), 1, 20), crowd(a_call(slow), ANSWERING), crowd(get(slow, "/version"), QUICK):
         assert slow.get("/health/live").json() == {"status": "live"}
-        assert time.monotonic() - began < 1
         assert "under way" in outcome(slow.get("/health/ready"))  # sixteen probes wait already
 
 
@@ -113,27 +146,29 @@ PATHS = ["/cds-services", "/rules", "/fhir/metadata", "/static/pages.css", "/now
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_no_path_waits_without_bound(slow: RunningServer, path: str) -> None:
+def test_no_path_waits_without_bound(slow: SlowServer, path: str) -> None:
     """Two under way, sixty-four waiting, and no more; who had a place is answered."""
     with crowd(get(slow, path), QUICK, WAITING) as under_way:
-        assert outcome(get(slow, path)()) == UNDER_WAY
-        answers = [call.result() for call in under_way]
+        assert outcome(get(slow, path).once()) == UNDER_WAY
+        assert under_way.answered() == 0
+        answers = under_way.answers()
     assert {answer.status_code for answer in answers} == {404 if path == "/nowhere" else 200}
 
 
-def test_a_call_that_is_one_too_many_is_refused_in_a_thread_of_the_others(slow: RunningServer) -> None:
+def test_a_call_that_is_one_too_many_is_refused_in_a_thread_of_the_others(slow: SlowServer) -> None:
     before = len(slow.audit_lines())
     with crowd(a_call(slow), ANSWERING, WAITING) as under_way:
         assert outcome(slow.post(call_body())) == UNDER_WAY
         assert slow.post(call_body(), "nothing").status_code == 404  # who asks wrongly is told that
         assert slow.get("/cds-services").status_code == 200
-        assert {call.result().status_code for call in under_way} == {200}
+        assert under_way.answered() == 0
+        assert {answer.status_code for answer in under_way.answers()} == {200}
     lines = slow.audit_lines()[before:]
     assert sorted(line["status"] for line in lines) == [200] * (ANSWERING + WAITING + 1) + [404, 503]
 
 
-def test_when_those_are_held_too_it_is_refused_and_written_down_all_the_same(slow: RunningServer) -> None:
-    with crowd(get(slow, "/rules"), QUICK, WAITING, 5.0), crowd(a_call(slow), ANSWERING, WAITING):
+def test_when_those_are_held_too_it_is_refused_and_written_down_all_the_same(slow: SlowServer) -> None:
+    with crowd(get(slow, "/rules"), QUICK, WAITING), crowd(a_call(slow), ANSWERING, WAITING):
         before = len(slow.audit_lines())
         assert outcome(slow.post(call_body())) == UNDER_WAY
         assert outcome(slow.get("/cds-services")) == UNDER_WAY
@@ -142,21 +177,23 @@ def test_when_those_are_held_too_it_is_refused_and_written_down_all_the_same(slo
 
 def line_of(server: RunningServer, instance: str) -> dict[str, Any]:
     """The audit line of a call, once it is there."""
-    give_up = time.monotonic() + 30
-    while time.monotonic() < give_up:
-        for line in server.audit_lines():
-            if line.get("hookInstance") == instance:
-                return line
-        time.sleep(0.1)
-    raise AssertionError("no such line")
+
+    def found() -> list[dict[str, Any]]:
+        return [line for line in server.audit_lines() if line.get("hookInstance") == instance]
+
+    until(found)
+    return found()[0]
 
 
-def test_what_takes_too_long_is_answered_in_time_and_shown_to_nobody(hurried: RunningServer) -> None:
+def test_what_takes_too_long_is_answered_in_time_and_shown_to_nobody(hurried: SlowServer) -> None:
     """Its thread goes on: it is still counted, and what it finds goes neither to the ledger nor for an answer."""
     instance = str(uuid4())
-    with crowd(a_call(hurried, hookInstance=instance), 1, 0, 4.0) as (call,):
+    with crowd(a_call(hurried, hookInstance=instance), 1) as under_way:
+        (call,) = under_way.calls
         assert outcome(call.result()) == TOO_LATE
+        assert hurried.inside("calls") == 1
         assert hurried.post(call_body()).status_code == 200  # one of four threads is held by it
+        assert instance not in hurried.stdout.read_text()
     line = line_of(hurried, instance)
     assert (line["status"], line["fault"]) == (503, "took too long")
     assert "cards" not in line
@@ -164,28 +201,32 @@ def test_what_takes_too_long_is_answered_in_time_and_shown_to_nobody(hurried: Ru
     assert "its thread goes on" in hurried.stderr.read_text()
 
 
-def test_a_call_in_time_does_go_to_the_ledger(hurried: RunningServer) -> None:
+def test_a_call_in_time_does_go_to_the_ledger(hurried: SlowServer) -> None:
     instance = str(uuid4())
     assert hurried.post({**call_body(), "hookInstance": instance}).status_code == 200
     assert line_of(hurried, instance)["cards"]
     assert hurried.get(f"/ledger/{instance}").status_code == 200
 
 
-def test_what_takes_too_long_elsewhere(hurried: RunningServer) -> None:
-    for path in ("/version", "/cds-services", "/health/ready"):
-        with crowd(get(hurried, path), 1, 0, 3.5) as (call,):
+def test_what_takes_too_long_elsewhere(hurried: SlowServer) -> None:
+    with (
+        crowd(get(hurried, "/version"), 1) as one,
+        crowd(get(hurried, "/cds-services"), 1) as another,
+        crowd(get(hurried, "/health/ready"), 1) as probe,
+    ):
+        for call in (*one.calls, *another.calls, *probe.calls):
             assert outcome(call.result()) == TOO_LATE
     quiet(hurried)
 
 
-def test_who_waits_for_a_thread_beyond_the_time_is_not_begun(hurried: RunningServer) -> None:
-    """All four threads are held for five seconds; who waits behind them is told, and has gone when they are free."""
+def test_who_waits_for_a_thread_beyond_the_time_is_not_begun(hurried: SlowServer) -> None:
+    """All four threads are held; who waits behind them is told, and has gone when they are free."""
     instance = str(uuid4())
-    with crowd(a_call(hurried), ANSWERING, 0, 5.0) as under_way:
+    with crowd(a_call(hurried), ANSWERING) as under_way:
         before = len(hurried.audit_lines())
         assert outcome(hurried.post({**call_body(), "hookInstance": instance})) == TOO_LATE
         assert [line["status"] for line in hurried.audit_lines()[before:]] == [503]
-        assert {outcome(call.result()) for call in under_way} == {TOO_LATE}
+        assert {outcome(call.result()) for call in under_way.calls} == {TOO_LATE}
     quiet(hurried)
     assert instance not in hurried.stdout.read_text()
 
@@ -196,8 +237,8 @@ def test_late_calls_let_go_of_what_they_hold_when_their_threads_end(tmp_path: Pa
     limits = {"SPINE_CDS_MAX_BODY_BYTES": "60000", "SPINE_CDS_CALL_SECONDS": "2"}
     with serving_slowly(tmp_path, SPINE_CDS_TENANT=str(tmp_path / "tenant.toml"), **limits) as server:
         body = {**call_body(), "more": "x" * 45_000}
-        with crowd(a_call(server, more=body["more"]), ANSWERING, 4, 5.0) as under_way:
-            assert {outcome(call.result()) for call in under_way} == {TOO_LATE}
+        with crowd(a_call(server, more=body["more"]), ANSWERING, 4) as under_way:
+            assert {outcome(call.result()) for call in under_way.calls} == {TOO_LATE}
         quiet(server)
         assert {server.post(body).status_code for _ in range(12)} == {200}
 
@@ -215,10 +256,10 @@ def test_feedback_has_a_size_of_its_own(slow: RunningServer) -> None:
         assert everything(line).startswith(b"HTTP/1.1 413 ")
 
 
-def test_feedback_waits_for_no_call(slow: RunningServer) -> None:
+def test_feedback_waits_for_no_call(slow: SlowServer) -> None:
     with crowd(a_call(slow), ANSWERING, 10) as under_way:
         assert feedback(slow, b"{}").status_code == 400
-        assert not any(call.done() for call in under_way)
+        assert under_way.answered() == 0
 
 
 @pytest.mark.parametrize("method", ["post", "Post", "POST"])
@@ -242,13 +283,16 @@ def test_a_burst_of_five_hundred(server: RunningServer) -> None:
     assert server.get("/health/live").status_code == 200
 
 
-def test_callers_who_hang_up_leave_nothing_behind(slow: RunningServer) -> None:
+def test_callers_who_hang_up_leave_nothing_behind(slow: SlowServer) -> None:
     """A hundred calls whose callers have gone before their answer; then everything is as before."""
-    body = json.dumps(call_body()).encode()
+    body, gate = json.dumps(call_body()).encode(), uuid4().hex
     with ExitStack() as lines:
-        for _ in range(100):
-            line = lines.enter_context(connect(slow))
-            line.sendall(head(length=f"Content-Length: {len(body)}\r\nX-Wait: 0.2") + body)
+        gone = [lines.enter_context(connect(slow)) for _ in range(100)]
+        for line in gone:
+            line.sendall(head(length=f"Content-Length: {len(body)}\r\nX-Until: {gate}") + body)
+        until(lambda: slow.held(gate) == ANSWERING and slow.inside("calls") == ANSWERING + WAITING)
+        until(lambda: all_read(slow, gone))
+    slow.open(gate)
     quiet(slow)
     assert slow.get("/health/ready").status_code == 200
 
