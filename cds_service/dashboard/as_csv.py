@@ -63,4 +63,6 @@ def _values(row: Row, line: Line, period: Period, smallest: int) -> Iterator[str
 def _shares(rate: Rate | None) -> tuple[str, ...]:
     if rate is None:
         return ("",) * len(RATES)
+    if rate.at_least:  # a spreadsheet must not take the lowest that it can be for what it is
+        return "not shown", f"{rate.low:.4f}", ""
     return tuple(f"{one:.4f}" for one in (rate.share, rate.low, rate.high))

@@ -9,6 +9,7 @@ from cds_service import services
 from cds_service.dashboard import plots
 from cds_service.dashboard.asked import Asked
 from cds_service.dashboard.choices import Choices
+from cds_service.dashboard.hiding import Cell
 from cds_service.dashboard.lines import Key, Line, share, total
 from cds_service.dashboard.periods import Period
 from cds_service.dashboard.plots import Bars, Rates
@@ -40,9 +41,10 @@ class Row:
         return plots.bars(self.lines)
 
     @property
-    def has_reasons(self) -> bool:
-        """Some reason for an override may be shown."""
-        return any(one.number for one in self.total.reasons.values())
+    def reasons(self) -> list[tuple[str, Cell]]:
+        """The reasons for overriding that may be shown, the most frequent first."""
+        shown = [(reason, cell) for reason, cell in self.total.reasons.items() if cell.number]
+        return sorted(shown, key=lambda pair: -pair[1].number)
 
     def rate_of(self, line: Line) -> Rate | None:
         """The override rate in one period."""

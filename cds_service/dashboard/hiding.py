@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["exact", "at least", "fewer", "withheld"]
+# bounded: hidden, but what is shown already says that it is no less than this. at least: a sum with hidden parts.
+State = Literal["exact", "bounded", "at least", "fewer", "withheld"]
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A number as it may be shown. Where it is hidden `number` is 0: the true one is not carried any further."""
+    """A number as it may be shown. Where it is hidden, `number` is what the others tell: the true one is not kept."""
 
     number: int
     state: State = "exact"
@@ -57,9 +58,9 @@ def split(total: int, parts: Mapping[str, int], smallest: int, given_up_first: S
     beside = _beside(parts, small, smallest, given_up_first)
     if not beside:  # nothing is large enough to stand beside it: then not even which part is small may be seen
         return dict.fromkeys(parts, WITHHELD)
-    return {
-        name: FEWER if name in small else WITHHELD if name in beside else Cell(number) for name, number in parts.items()
-    }
+    cells = {name: FEWER if name in small else Cell(number) for name, number in parts.items() if name not in beside}
+    least = total - sum(cell.number for cell in cells.values()) - len(small) * (smallest - 1)
+    return cells | dict.fromkeys(beside, Cell(least, "bounded") if len(beside) == 1 else WITHHELD)
 
 
 def _beside(parts: Mapping[str, int], small: set[str], smallest: int, order: Sequence[str]) -> set[str]:
@@ -83,5 +84,5 @@ def added(cells: Iterable[Cell]) -> Cell:
     if not hidden:
         return Cell(number)
     if number:
-        return Cell(number, "at least")
+        return Cell(number, "bounded" if all(one.state == "bounded" for one in hidden) else "at least")
     return hidden[0] if len(hidden) == 1 else WITHHELD

@@ -73,11 +73,13 @@ def read(
 
 
 def _of_finest(connection: Connection, tenant: str, choices: Choices, period: Period, now: int) -> dict[Key, Line]:
-    span = Span(tenant, period.start, period.end, now - choices.answer_days * DAY)
+    """Counted by week, so that no statement takes long: a database ends those that do."""
+    settled_before = now - choices.answer_days * DAY
     by_key: dict[Key, list[Counted]] = defaultdict(list)
-    for one in statistics.counts(connection, span):
-        by_key[one.rule, one.service].append(one)
-    patients = statistics.patients(connection, span)
+    for week in finer(period, "week"):
+        for one in statistics.counts(connection, Span(tenant, week.start, week.end, settled_before)):
+            by_key[one.rule, one.service].append(one)
+    patients = statistics.patients(connection, Span(tenant, period.start, period.end, settled_before))
     return {key: line(counted, patients.get(key, 0), choices.smallest_count) for key, counted in by_key.items()}
 
 
@@ -119,6 +121,7 @@ def total(lines: Sequence[Line]) -> Line:
 
 def share(lines: Iterable[Line], answer: str) -> Rate | None:
     """The share of settled showings with this answer, over the lines that show both; None where none does."""
-    both = [one for one in lines if one.settled.is_exact and one.answers[answer].is_exact]
+    both = [one for one in lines if one.settled.is_exact and one.answers[answer].state in ("exact", "bounded")]
+    cells = [one.answers[answer] for one in both]
     of = sum(one.settled.number for one in both)
-    return rate(sum(one.answers[answer].number for one in both), of) if of else None
+    return rate(sum(one.number for one in cells), of, not all(one.is_exact for one in cells)) if of else None

@@ -89,7 +89,7 @@ def rates(lines: Sequence[Line], periods: Sequence[Period], budget: float) -> Ra
     points = []
     for place, (line, period) in enumerate(zip(lines, periods, strict=True)):
         found = share([line], OVERRIDDEN)
-        at = (found.share, found.low, found.high) if found else (0.0, 0.0, 0.0)
+        at = (found.share, found.low, 1.0 if found.at_least else found.high) if found else (0.0, 0.0, 0.0)
         y, low, high = map(_height, at)
         x = round(LEFT + step * (place + 0.5), 1)
         points.append(Point(x, y, low, high, found is not None, period.name, place % every == 0))

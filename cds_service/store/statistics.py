@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Subquery, and_, case, distinct, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Subquery, and_, case, distinct, exists, func, select, tuple_
 
 from cds_service.store.schema import call, feedback, speech
 from hooks.override_reasons import OVERRIDE_SYSTEM, OVERRIDE_WORDS
@@ -47,7 +47,7 @@ def counts(connection: Connection, span: Span) -> list[Counted]:
     one = _showings(span)
     named = select(
         one.c.rule, one.c.service, one.c.fate, _answer(one, span).label("answer"), _reason(one).label("reason")
-    ).where(one.c.place == 1)
+    )
     kinds = named.subquery("named")
     query = select(*kinds.c, func.count().label("number")).group_by(*kinds.c)
     return [Counted(**row) for row in connection.execute(query).mappings()]
@@ -74,8 +74,10 @@ def _within(span: Span) -> ColumnElement[bool]:
 
 
 def _showings(span: Span) -> Subquery:
-    """Each rule that recommended something in each call, with the answers to its card, the last one in place 1."""
-    last_first = (feedback.c.outcome_at.desc(), feedback.c.received_at.desc(), feedback.c.id)
+    """Each rule that recommended something in each call, with the last answer to its card in that call."""
+    answered = and_(
+        speech.c.fate == SHOWN, feedback.c.card == speech.c.card, feedback.c.call == speech.c.call, _is_last()
+    )
     return (
         select(
             speech.c.rule,
@@ -85,15 +87,20 @@ def _showings(span: Span) -> Subquery:
             feedback.c.outcome,
             feedback.c.reason_system,
             feedback.c.reason_code,
-            func.row_number().over(partition_by=(call.c.id, speech.c.rule), order_by=last_first).label("place"),
         )
+        .select_from(call)
         .join(speech, speech.c.call == call.c.id)
-        .outerjoin(
-            feedback, and_(speech.c.fate == SHOWN, feedback.c.card == speech.c.card, feedback.c.call == call.c.id)
-        )
+        .outerjoin(feedback, answered)
         .where(_within(span), speech.c.indicator != "", speech.c.fate.in_((SHOWN, SILENCED, SHADOW)))
         .subquery("showing")
     )
+
+
+def _is_last() -> ColumnElement[bool]:
+    """No other answer to the same card in the same call came after it."""
+    later = feedback.alias("later")
+    own, other = (tuple_(table.c.outcome_at, table.c.received_at, table.c.id) for table in (feedback, later))
+    return ~exists().where(later.c.card == feedback.c.card, later.c.call == feedback.c.call, other > own)
 
 
 def _answer(one: Subquery, span: Span) -> ColumnElement[str]:
