@@ -16,6 +16,7 @@ from hooks.facts import Assessment
 
 SUBMISSION = "urn:spine-cds:submission"
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+SINS = "sins"
 GRADES = ("escc", "frankel", "ais")
 MONTHS = "mo"
 Resource = dict[str, Any]
@@ -25,7 +26,7 @@ Resource = dict[str, Any]
 class Filled:
     """One assessment to be recorded: a whole number, a grade of ours, or months, on a day.
 
-    `items` are points of the SINS items by name; `level` is a vertebra such as "T5", or None for the whole patient.
+    `items` are the points of a score's items by name; `level` is a vertebra such as "T5", or None for the whole patient.
     """
 
     name: str
@@ -61,7 +62,7 @@ def observation(filled: Filled, patient: str, performer: str, effective: str, id
         **_value(filled),
         **({"bodySite": site(filled.level)} if filled.level else {}),
     }
-    if filled.items:
+    if filled.name == SINS:  # the one whose items have codes of their own
         resource["component"] = [
             {"code": _concept(f"{filled.name}-{item}"), "valueInteger": points} for item, points in filled.items
         ]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -44,6 +45,7 @@ class Ehr:
     log: list[tuple[str, str, str]] = field(default_factory=list)
     written: list[dict[str, Any]] = field(default_factory=list)
     lose_answers: bool = False
+    mix: str = ""  # a patient whose resources come beside those that were asked for
     id_claims: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -55,6 +57,10 @@ class Ehr:
         known = secrets.token_urlsafe(8)
         self.launches[known] = patient
         return f"{service}/smart/launch?{urlencode({'iss': self.fhir, 'launch': known})}"
+
+    def pane(self, launch: str) -> str:
+        """A page of the EHR that shows the companion in its side pane."""
+        return f"{self.url}/pane?{urlencode({'launch': launch})}"
 
     def observations(self, patient: str = "p1") -> list[dict[str, Any]]:
         """What is on record, by the FHIR server itself."""
@@ -155,6 +161,11 @@ class Handler(BaseHTTPRequestHandler):
             self._json(200, configuration(self.ehr))
         elif address.path == "/jwks":
             self._json(200, json.loads(key_set(public_jwk(RSA_KEY, "rsa"))))
+        elif address.path == "/pane":
+            inner = escape(dict(parse_qsl(address.query))["launch"])
+            head = '<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>EHR</title>'
+            page = f'{head}<iframe src="{inner}" title="Companion"></iframe>'
+            self._send(200, page.encode(), {"Content-Type": "text/html"})
         elif address.path == "/authorize":
             try:
                 where = authorize(self.ehr, dict(parse_qsl(address.query)))
@@ -205,8 +216,18 @@ class Handler(BaseHTTPRequestHandler):
         kept = {name: answer.headers[name] for name in ("Content-Type", "Location") if name in answer.headers}
         if "Location" in kept:
             kept["Location"] = kept["Location"].replace(self.ehr.behind.url, self.ehr.fhir)
+        if method == "GET" and self.ehr.mix and "patient=" in url:
+            answer = self._mixed(answer, url, headers)
         content = answer.content.replace(self.ehr.behind.url.encode(), self.ehr.fhir.encode())
         self._send(answer.status_code, content, kept)
+
+    def _mixed(self, answer: requests.Response, url: str, headers: dict[str, str]) -> requests.Response:
+        ours = self.ehr.tokens[self.headers["Authorization"].removeprefix("Bearer ")]
+        other = requests.get(url.replace(ours, self.ehr.mix), headers=headers, timeout=30).json()
+        whole = answer.json()
+        whole["entry"] = [*whole.get("entry", []), *other.get("entry", [])]
+        answer._content = json.dumps(whole).encode()
+        return answer
 
     def _json(self, status: int, value: object) -> None:
         self._send(status, json.dumps(value).encode(), {"Content-Type": "application/json"})

@@ -52,7 +52,7 @@ def value_words(filled: Filled) -> str:
         return f"{filled.value} month{'' if filled.value == 1 else 's'}"
     if isinstance(filled.value, str):
         known = {one.code: one for one in assessments.grades(filled.name)}
-        return f"{known[filled.value].display} ({known[filled.value].definition})"
+        return f"{known[filled.value].display} ({known[filled.value].definition.rstrip('.')})"
     meaning = scores.result(filled.name, dict(filled.items)).meaning
     return f"{filled.value}, {meaning}" if meaning else f"{filled.value}"
 
