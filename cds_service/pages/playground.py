@@ -13,6 +13,7 @@ from werkzeug.exceptions import NotFound
 
 from cds_service import body, explain_text, printout, services, situations
 from cds_service.errors import HookRequestError, ServiceError
+from cds_service.explain import reason_words
 from cds_service.json_bounds import Bounds
 from cds_service.pages import playground_cards, playground_request
 from cds_service.pages.own_page import is_from_us
@@ -160,6 +161,7 @@ def _page(
         shown=shown,
         known=here().rules,
         words=explain_text,
+        reason_words=reason_words,
         is_web=playground_cards.is_web,
         curl=partial(_curl, here().settings.public_base_url),
         pretty=_pretty,

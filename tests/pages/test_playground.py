@@ -194,7 +194,7 @@ def test_an_overridden_card_is_silenced_and_says_why(page: Page) -> None:
     expect(heard).to_contain_text("overridden, Patient refuses")
     before = typed(page)
     press(page, "Open chart")
-    expect(cards(page)).to_contain_text("Silenced: Bone-modifying agent")
+    expect(cards(page)).to_contain_text("Silenced: Bone-modifying agent. A user has overridden it (Patient refuses)")
     expect(cards(page).get_by_role("article").filter(has_text="no recent bone agent")).to_have_count(0)
     silenced = said(page, "Bone-modifying agent")
     expect(silenced).to_contain_text("not shown: a user overrode it, and the facts are the same")

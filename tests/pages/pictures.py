@@ -1,0 +1,66 @@
+"""Takes the pictures of the real pages in deploy/pictures: python -m tests.pages.pictures. Needs the extra `bench`."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from tests.pages.conftest import PROGRAMS, QUIET
+from tests.service.conftest import serving
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "pictures"
+LARGEST = 150_000  # bytes
+COLOURS = 96  # enough for text and four signal colours, and a third of the size
+
+
+def opened_chart(page: Page, url: str) -> None:
+    """A cord in danger, and beside the cards what each rule said."""
+    page.goto(f"{url}/playground")
+    page.get_by_role("button", name="Open chart").click()
+    page.evaluate("window.scrollTo(0, document.getElementById('playground').offsetTop - 8)")
+
+
+def refused_order(page: Page, url: str) -> None:
+    """An order that would harm, in an EHR's side pane."""
+    page.goto(f"{url}/playground")
+    page.get_by_role("combobox", name="Patient").select_option("kidneys_failing")
+    page.get_by_role("button", name="Select order").click()
+    page.get_by_role("article").first.wait_for()
+
+
+PICTURES = {
+    "playground": (opened_chart, (1280, 1000)),
+    "playground-narrow": (refused_order, (400, 900)),
+}
+
+
+def take(url: str) -> None:
+    FOLDER.mkdir(exist_ok=True)
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, PROGRAMS)), None)
+    as_root = ("--no-sandbox",) if os.geteuid() == 0 else ()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=[*QUIET, *as_root])
+        for name, (show, (width, height)) in PICTURES.items():
+            page = browser.new_page(viewport={"width": width, "height": height})
+            show(page, url)
+            path = FOLDER / f"{name}.png"
+            Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(COLOURS).save(path, optimize=True)
+            size = path.stat().st_size
+            assert size <= LARGEST, f"{path.name} has {size} bytes"
+            print(f"{path.relative_to(FOLDER.parents[1])}: {size} bytes")
+        browser.close()
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as server:
+        take(server.url)
+
+
+if __name__ == "__main__":
+    main()
