@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 
 from granian._granian import RSGIHTTPProtocol as HTTPProtocol
 from granian.rsgi import Scope
@@ -33,19 +34,19 @@ class Arrival:
 
     def __init__(self, shelf: Shelf, limit: int, seconds: float) -> None:
         self._shelf, self._limit, self._seconds = shelf, limit, seconds
-        self._taken = bytearray()
+        self._taken = io.BytesIO()  # which gives its bytes away without a copy, as a bytearray does not
         self.refusal: ServiceError | None = None
         self._held = 0
 
     def whole(self) -> bytes:
         """The body; it counts as held until it is let go."""
-        body, self._taken = bytes(self._taken), bytearray()
+        body, self._taken = self._taken.getvalue(), io.BytesIO()
         return body
 
     def let_go(self) -> None:
         self._shelf.give_back(self._held)
         self._held = 0
-        self._taken = bytearray()
+        self._taken = io.BytesIO()
 
     async def take(self, scope: Scope, protocol: HTTPProtocol) -> bool:
         """Takes the body. True when nothing of it is left on the wire, so that the connection can be used again."""
@@ -65,7 +66,7 @@ class Arrival:
         except RuntimeError:  # granian's word for a caller who has gone
             self._drop(HookRequestError("", "The body is cut short."))
             return False
-        if whole and self.refusal is None and announced is not None and len(self._taken) != announced:
+        if whole and self.refusal is None and announced is not None and self._held != announced:
             self._drop(HookRequestError("", "The body is cut short."))
             return False
         return whole
@@ -75,13 +76,13 @@ class Arrival:
         async for piece in protocol:
             size = len(piece)
             if self.refusal is None:
-                if len(self._taken) + size > self._limit:
+                if self._held + size > self._limit:
                     self._drop(BodyTooLarge(self._limit))
                 elif not self._shelf.takes(size):
                     self._drop(Overloaded())
                 else:
                     self._held += size
-                    self._taken += piece
+                    self._taken.write(piece)
                     continue
             discarded += size
             if discarded > self._limit + DISCARDED:
