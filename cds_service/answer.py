@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -61,14 +60,15 @@ def answer(
     tenant: Tenant,
     public_base_url: str,
     as_of: date,
-    body: bytes,
+    seed: bytes,
     local: LocalCodes = NONE,
     search: IdeaSearch | None = None,
     resting: Resting = none_rest,
 ) -> Answered:
     """Reads the chart, asks every rule, builds the cards. Raises NeededDataMissing without patient or conditions.
 
-    `body` seeds the cards' identifiers: the same body on the same day gives the same bytes, while nobody overrides.
+    `seed` tells the call from others, for the cards' identifiers: the same call on the same day gives the same bytes,
+    while nobody overrides.
     `local` says what the site's own codes mean. `search` is there where the site has switched text on; it alone reads
     the texts of reports. `resting` says which states a user has overridden for this patient.
     """
@@ -89,7 +89,7 @@ def answer(
             facts,
             to_fhir,
             client(tenant, public_base_url),
-            hashlib.sha256(body).digest(),
+            seed,
             _set_aside(live, silenced),
         ),
         decisions=decisions,

@@ -113,7 +113,7 @@ def warm_up(settings: Settings) -> None:
         service = services.BY_HOOK[examples.hook(name)]
         request = parse(body, service)
         answers = fhir_client.complete(request, service.prefetch)
-        answer(service, request, answers, settings.tenant, settings.public_base_url, date.today(), body)
+        answer(service, request, answers, settings.tenant, settings.public_base_url, date.today(), request.seed())
 
 
 def refused(error: ServiceError) -> Response:

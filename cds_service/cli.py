@@ -167,7 +167,7 @@ def evaluate(body: bytes, tenant: Tenant, as_of: date) -> Answered:
     asked = services.for_site(local, tenant.text.mentions)[service.id].prefetch
     answers = fhir_client.complete(request, asked)
     base = tenant.tenant.public_base_url or f"http://127.0.0.1:{config.DEFAULTS['PORT']}"
-    return answer(service, request, answers, tenant, base, as_of, body, local, search)
+    return answer(service, request, answers, tenant, base, as_of, request.seed(), local, search)
 
 
 def _as_dict(answered: Answered) -> dict[str, Any]:

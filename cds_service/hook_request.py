@@ -61,6 +61,11 @@ class HookRequest:
     draft_orders: Given | None
     selections: tuple[str, ...] | None
 
+    def seed(self) -> bytes:
+        """What tells this call from others, for the identifiers of its cards, which depend on their words as well."""
+        parts = (self.hook, self.hook_instance, self.patient_id, self.user_id, self.fhir_server or "")
+        return " ".join(parts).encode()
+
 
 _text, _integer, _texts = msgspec.json.Decoder(str), msgspec.json.Decoder(int), msgspec.json.Decoder(list[str])
 _hook, _draft = msgspec.json.Decoder(Hook), msgspec.json.Decoder(DraftOrder)

@@ -118,7 +118,7 @@ def call(service_id: str) -> Response:
             settings.tenant,
             settings.public_base_url,
             date.today(),
-            raw,
+            hook_request.seed(),
             here().local,
             here().search,
             partial(memory.resting, patient),

@@ -7,7 +7,6 @@ in the service knows of this; when it puts its steps together differently, the t
 from __future__ import annotations
 
 import cProfile
-import hashlib
 import io
 import pstats
 import statistics
@@ -94,11 +93,9 @@ def once(inside: Inside, hook: str, body: bytes, day: date) -> tuple[dict[str, i
     laps.lap("states of the rules")
     memory.resting(patient, states.values())
     laps.lap("overrides (store)")
-    seed = hashlib.sha256(body).digest()
-    laps.lap("digest of the body")
     orders = _Orders(request.patient_id)
     began = time.thread_time_ns()
-    built = cards.build(live, facts, orders, answering.client(tenant, settings.public_base_url), seed)
+    built = cards.build(live, facts, orders, answering.client(tenant, settings.public_base_url), request.seed())
     laps.took["cards"] = time.thread_time_ns() - began - orders.took
     laps.took["orders to FHIR"] = orders.took
     laps.lap(NOT_COUNTED)

@@ -83,6 +83,21 @@ def test_what_is_read_of_a_call() -> None:
     assert (request.fhir_server, request.access_token, request.encounter_id) == (None, None, None)
 
 
+def test_the_seed_of_a_call_is_its_own() -> None:
+    body = {**call_body(), "fhirServer": "https://ehr.example.org/fhir"}
+    context = body["context"]
+    others: list[dict[str, Any]] = [
+        {"hookInstance": "0f4c7d2e-6a53-4b0e-9c1d-5f0a3b7e2d11"},
+        {"fhirServer": "https://ehr.example.org/other"},
+        {"context": {**context, "patientId": "other"}},
+        {"context": {**context, "userId": "Practitioner/other"}},
+    ]
+    bodies = [json.dumps({**body, **other}).encode() for other in ({}, {}, *others)]
+    first, again, *rest = [parse(one, BY_ID["spine-patient-view"]).seed() for one in bodies]
+    assert first == again
+    assert len({first, *rest}) == 1 + len(others)
+
+
 def test_order_sign_takes_every_draft() -> None:
     body = call_body("spine-order-sign")
     body["context"]["selections"] = ["MedicationRequest/unknown"]  # not part of this hook, so not read
