@@ -24,7 +24,10 @@ from cds_service.routes import here, json_response
 
 playground_pages = Blueprint("playground", __name__)
 FIRST = situations.NAMES[0]
-NOT_OURS = "This form did not come from this page, as this server knows its own address. Nothing was asked."
+NOT_OURS = (
+    "This form did not come from this page at the address that this server knows itself by, which "
+    "SPINE_CDS_PUBLIC_BASE_URL sets."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,9 @@ def chart(name: str) -> Response:
 def act() -> str:
     """Opens the chart, picks the order, accepts or overrides: which button was pressed says what."""
     form = body.form(request, here().settings.max_body_bytes)
-    if not is_from_us(request, here().settings.public_base_url):
-        return _page(_picked(FIRST), wrong=NOT_OURS)
     typed = _typed(form)
+    if not is_from_us(request, here().settings.public_base_url):
+        return _page(typed, wrong=NOT_OURS)
     try:
         if "accept" in form or "override" in form:
             return _report(typed, form)
