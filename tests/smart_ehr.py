@@ -18,10 +18,12 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import jwt
 import requests
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.callers import RSA_KEY, key_set, public_jwk
 from tests.doctor.real_server import TOKEN, RealServer
 
+STRANGE_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 CLIENT, USER = "spine-cds-companion", "Practitioner/dr-1"
 
 
@@ -32,10 +34,8 @@ class Ehr:
     url: str
     behind: RealServer
     redirect_uri: str = ""
-    patient: str = "p1"
     secret: str = ""
     refuse: int = 0
-    silent_token: bool = False
     scope: str | None = "as asked"
     changed: dict[str, Any] = field(default_factory=dict)  # of the SMART configuration, the token or the id_token
     methods: tuple[str, ...] = ("S256",)
@@ -45,6 +45,8 @@ class Ehr:
     log: list[tuple[str, str, str]] = field(default_factory=list)
     written: list[dict[str, Any]] = field(default_factory=list)
     lose_answers: bool = False
+    wrong_key: bool = False  # the id_token is signed with a key that is not the login server's
+    moved: str = ""  # where the SMART configuration redirects to
     mix: str = ""  # a patient whose resources come beside those that were asked for
     id_claims: dict[str, Any] = field(default_factory=dict)
 
@@ -129,8 +131,8 @@ def token(ehr: Ehr, sent: dict[str, str], authorization: str) -> dict[str, Any]:
         "expires_in": 900,
         "scope": asked["scope"] if ehr.scope == "as asked" else ehr.scope,
         "patient": patient,
-        "id_token": jwt.encode(claims, RSA_KEY, "RS256", headers={"kid": "rsa"}),
-        **ehr.changed,
+        "id_token": jwt.encode(claims, STRANGE_KEY if ehr.wrong_key else RSA_KEY, "RS256", headers={"kid": "rsa"}),
+        **{key: one for key, one in ehr.changed.items() if not key.endswith("_endpoint")},
     }
 
 
@@ -157,7 +159,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         address = urlsplit(self.path)
         self.ehr.log.append(("GET", address.path, ""))
-        if address.path == "/fhir/.well-known/smart-configuration":
+        if address.path == "/fhir/.well-known/smart-configuration" and self.ehr.moved:
+            self._send(302, b"", {"Location": self.ehr.moved})
+        elif address.path == "/fhir/.well-known/smart-configuration":
             self._json(200, configuration(self.ehr))
         elif address.path == "/jwks":
             self._json(200, json.loads(key_set(public_jwk(RSA_KEY, "rsa"))))

@@ -16,6 +16,7 @@ from hooks.scores.answers import FORMS, Result
 
 LIFE = "life-expectancy"
 SITED = ("sins", "escc")  # of one vertebra each
+OF_MRI = "escc"  # its day is that of the MRI, which is seldom today: nothing is taken for granted
 TITLES = {
     **{key: form.title for key, form in FORMS.items()},
     "escc": "ESCC grade",
@@ -105,7 +106,8 @@ def sections(given: Mapping[str, str], today: date) -> list[Section]:
 
 def _section(key: str, given: Mapping[str, str], today: date) -> Section:
     own = {field.split(".")[1]: one for field, one in given.items() if field.split(".")[0] == key}
-    day, wrong_day = _day(own.pop("date", ""), today)
+    stated = own.pop("date", "")
+    day, wrong_day = (today, ("Date of the MRI",)) if key == OF_MRI and not stated else _day(stated, today)
     level = own.pop("level", None)
     if not own:
         return Section(key, TITLES[key], None, day, (), _result(key, {}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
@@ -155,6 +156,7 @@ def test_all_that_it_takes_is_written_at_once(start: Start, ehr: Ehr) -> None:
     page = start("all")
     page.get_by_role("region", name="Epidural compression (ESCC)").get_by_label("Level").select_option("T5")
     page.get_by_role("group", name="ESCC grade").get_by_label("ESCC grade 1c").check()
+    page.get_by_label("MRI of").fill((date.today() - timedelta(days=3)).isoformat())
     page.get_by_text("Frankel", exact=True).click()
     page.get_by_role("group", name="Frankel grade").get_by_label("Frankel grade E").check()
     page.get_by_label("Months, as you and the team see it").fill("7.5")
@@ -174,6 +176,7 @@ def test_all_that_it_takes_is_written_at_once(start: Start, ehr: Ehr) -> None:
     expect(told).to_have_text([re.compile("^Written: ")] * 4)
     assert codes(ehr, "all") == ["escc", "frankel", "life-expectancy", "tomita"]
     by_code = {one["code"]["coding"][0]["code"]: one for one in ehr.observations("all")}
+    assert by_code["escc"]["effectiveDateTime"] == (date.today() - timedelta(days=3)).isoformat()
     assert by_code["escc"]["valueCodeableConcept"]["coding"][0]["code"] == "escc-1c"
     assert by_code["life-expectancy"]["valueQuantity"]["code"] == "mo"
     grid = page.get_by_role("region", name="What is known (NOMS)")
