@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -88,11 +89,10 @@ def serving(folder: Path, *options: str, until: str = "/health/ready", **variabl
 def wait_until_ready(server: RunningServer, path: str = "/health/ready") -> None:
     give_up = time.monotonic() + 60
     while time.monotonic() < give_up and server.process.poll() is None:
-        try:
+        with contextlib.suppress(requests.ConnectionError):
             if server.get(path).status_code == 200:
                 return
-        except requests.ConnectionError:
-            time.sleep(0.05)
+        time.sleep(0.05)
     raise AssertionError(f"the server did not become ready:\n{server.written()}")
 
 

@@ -19,7 +19,7 @@ def until(holds: Callable[[], object], seconds: float = 60) -> None:
     give_up = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < give_up, "has not become true"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 @dataclass(frozen=True)
