@@ -179,6 +179,8 @@ def _values(
     answers = _answers(name, valued, interpretation) if name in ANSWERS else ()
     if answers and not numeric:
         return answers
+    if not answers:
+        return (_number(name, valued),)
     return tuple(dict.fromkeys((_number(name, valued), *answers)))
 
 
