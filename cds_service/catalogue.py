@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 
-from cds_service import services, source_attributes
+from cds_service import rule_value_sets, services, source_attributes, vignettes
 from cds_service.tenants import SignOff, Tenant
 from fhir_mappings.publication import UNSIGNED, blanks, canonical, readable, resource_id
 from hooks.knowledge import Knowledge, Source
@@ -60,6 +60,24 @@ def as_dict(rule: Knowledge, tenant: Tenant, as_of: date) -> Entry:
             "plan_definition": {"url": canonical(rule.rule), "id": resource_id(rule.rule)},
         }
     )
+
+
+def whole(rule: Knowledge, tenant: Tenant, as_of: date) -> Entry:
+    """The same with the sentences that the rule implements, the patients that specify it, and its value sets."""
+    named, others = rule_value_sets.used(services.RULES[rule.rule])
+    return as_dict(rule, tenant, as_of) | {
+        "statements": [_implemented(one) for one in rule.implements],
+        "vignettes_as_of": vignettes.AS_OF.isoformat(),
+        "vignettes": [one.as_dict() for one in vignettes.of_rule(rule.rule)],
+        "value_sets": [{"id": one.id, "title": one.title} for one in named],
+        "value_sets_perhaps": [{"id": one.id, "title": one.title} for one in others],
+    }
+
+
+def _implemented(named: str) -> Entry:
+    """A statement of the list in our words; two letters tell halves of one apart (R25A). Others are words already."""
+    known = all_statements().get(named) or all_statements().get(named.rstrip("AB"))
+    return {"statement": named, "about": known.about} if known else {"about": named}
 
 
 def statements() -> list[Entry]:

@@ -38,10 +38,21 @@ def reads(rule: Rule) -> Mapping[str, tuple[str, ...]]:
     return _reads(rule.decide)
 
 
+def words(rule: Rule) -> frozenset[str]:
+    """Every word that a rule's code and its questions mention: names of concepts and measurements among others."""
+    return frozenset(_walked(rule.decide).words)
+
+
 @cache
-def _reads(decide: Callable[[Facts], Outcome]) -> Mapping[str, tuple[str, ...]]:
+def _walked(decide: Callable[[Facts], Outcome]) -> _Walk:
     walk = _Walk()
     _follow(decide, walk)
+    return walk
+
+
+@cache
+def _reads(decide: Callable[[Facts], Outcome]) -> Mapping[str, tuple[str, ...]]:
+    walk = _walked(decide)
     found = {name: origins.FIELDS[name] for name in origins.FIELDS if name in walk.fields}
     if walk.fields & set(origins.RESULTS):
         found |= {name: (key,) for name, key in origins.NAMED.items() if name in walk.words}

@@ -98,6 +98,7 @@ def for_site(local: LocalCodes, texts: bool = False) -> dict[str, CdsService]:
 
 BY_ID: Mapping[str, CdsService] = {service.id: service for service in SERVICES}
 BY_HOOK: Mapping[str, CdsService] = {service.hook: service for service in SERVICES}
+RULES: Mapping[str, Rule] = {rule.KNOWLEDGE.rule: rule for service in SERVICES for rule in service.rules}
 
 
 def hooks_of(rule: str) -> tuple[str, ...]:

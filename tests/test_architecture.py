@@ -176,9 +176,11 @@ def test_nothing_inherits_but_errors_and_declared_records(path: Path) -> None:
 
 
 def test_every_folder_of_code_is_in_the_wheel() -> None:
-    """setuptools takes what is named, and only that."""
-    named = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
-    assert named == {".".join(path.parent.parts) for path in MODULES}
+    """setuptools takes what is named, and only that; the vignettes, which lie with the tests, are data."""
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    data = {"hooks.rules.vignettes": "tests/vignettes"}
+    assert setuptools["package-dir"] == data
+    assert set(setuptools["packages"]) == {".".join(path.parent.parts) for path in MODULES} | set(data)
 
 
 def test_every_data_file_is_in_the_wheel() -> None:

@@ -54,9 +54,10 @@ def one_rule(name: str) -> Response:
     rule = here().rules.get(name)
     if rule is None:
         raise NotFound
+    entry = catalogue.whole(rule, here().settings.tenant, date.today())
     if _wants_json():
-        return json_response(_entry(rule))
-    return _page("rule.html", rule=_entry(rule), regulation=source_attributes.regulation())
+        return json_response(entry)
+    return _page("rule.html", rule=entry, regulation=source_attributes.regulation())
 
 
 @pages.get("/intended-use")
