@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select
 
+from cds_service.store import driver
 from cds_service.store.database import Store
 from cds_service.store.schema import call, knowledge, speech
 
@@ -46,10 +47,12 @@ class Speech:
 
 def write(store: Store, one: Call, speeches: Sequence[Speech]) -> None:
     """The call and what its rules said, together or not at all. Raises StoreUnavailable."""
-    with store.writing() as connection:
-        connection.execute(_insert_call, asdict(one))
-        if speeches:
-            connection.execute(_insert_speech, [{"call": one.id, **asdict(said)} for said in speeches])
+    said = [{"call": one.id, **_columns(speech)} for speech in speeches]
+    driver.write(store, (_insert_call, [_columns(one)]), (_insert_speech, said))
+
+
+def _columns(row: Call | Speech) -> dict[str, object]:
+    return {name: getattr(row, name) for name in row.__slots__}
 
 
 def write_knowledge(store: Store, digest: str, document: str) -> None:

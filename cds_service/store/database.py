@@ -42,7 +42,7 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one moment of the database."""
-        with _guarded(), self.engine.connect() as plain:
+        with guarded(self.engine), self.engine.connect() as plain:
             connection = plain.execution_options(**{READS: True})
             with connection.begin():
                 yield connection
@@ -50,7 +50,7 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction: all of it is there when the block ends, or none of it."""
-        with _guarded(), self.engine.begin() as connection:
+        with guarded(self.engine), self.engine.begin() as connection:
             yield connection
 
     @property
@@ -75,18 +75,19 @@ class Store:
         return ""
 
 
-def cause(error: SQLAlchemyError) -> str:
+def cause(error: Exception) -> str:
     """The database's own name for what went wrong, which holds no values: SQLITE_FULL, 57014, ConnectionTimeout."""
-    inner = getattr(error, "orig", None)
+    inner = getattr(error, "orig", None) or error
     named = getattr(inner, "sqlite_errorname", None) or getattr(inner, "sqlstate", None)
-    return str(named or type(inner or error).__name__)
+    return str(named or type(inner).__name__)
 
 
 @contextmanager
-def _guarded() -> Iterator[None]:
+def guarded(engine: Engine) -> Iterator[None]:
+    """Every error of the database becomes StoreUnavailable, and is logged without its values."""
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
         log.error("the store failed: %s (%s)", type(error).__name__, cause(error))
         raise StoreUnavailable from error
 
@@ -174,7 +175,9 @@ def _only_read_postgresql(connection: Any, _record: object) -> None:
 
 def _engine(address: URL) -> Engine:
     if address.get_backend_name() == "sqlite":
-        engine = create_engine(address, connect_args={"timeout": WAIT_SECONDS}, hide_parameters=True)
+        engine = create_engine(
+            address, connect_args={"timeout": WAIT_SECONDS}, hide_parameters=True, paramstyle="named"
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, bindparam, delete, select
 
+from cds_service.store import driver
 from cds_service.store.database import Store
 from cds_service.store.schema import override
 from hooks.refire import State
@@ -38,8 +39,7 @@ def resting(store: Store, tenant: str, patient: str, states: Collection[State], 
     """Those of `states` that a user overrode for this patient and whose rest has not ended. Raises StoreUnavailable."""
     if not states:
         return {}
-    with store.reading() as connection:
-        rows = connection.execute(_RESTING, {"tenant": tenant, "patient": patient, "now": now}).all()
+    rows = driver.rows(store, _RESTING, {"tenant": tenant, "patient": patient, "now": now})
     found = [Override(*row) for row in rows]
     by_state = {State(one.rule, one.state): one for one in found}
     return {state: by_state[state] for state in states if state in by_state}
