@@ -49,6 +49,7 @@ class Ehr:
     moved: str = ""  # where the SMART configuration redirects to
     mix: str = ""  # a patient whose resources come beside those that were asked for
     id_claims: dict[str, Any] = field(default_factory=dict)
+    id_header: dict[str, Any] = field(default_factory=lambda: {"kid": "rsa"})
 
     @property
     def fhir(self) -> str:
@@ -131,7 +132,7 @@ def token(ehr: Ehr, sent: dict[str, str], authorization: str) -> dict[str, Any]:
         "expires_in": 900,
         "scope": asked["scope"] if ehr.scope == "as asked" else ehr.scope,
         "patient": patient,
-        "id_token": jwt.encode(claims, STRANGE_KEY if ehr.wrong_key else RSA_KEY, "RS256", headers={"kid": "rsa"}),
+        "id_token": jwt.encode(claims, STRANGE_KEY if ehr.wrong_key else RSA_KEY, "RS256", headers=ehr.id_header),
         **{key: one for key, one in ehr.changed.items() if not key.endswith("_endpoint")},
     }
 

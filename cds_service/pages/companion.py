@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import date
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, render_template, request
 
@@ -57,6 +58,8 @@ def launch() -> Response:
             "`iss` and `launch`. It cannot be opened by its address alone.",
         )
     service = here()
+    if requests.other_name(request, service):
+        return _to(f"{service.settings.public_base_url}/smart/launch?{urlencode(request.args)}", 302)
     seconds = service.settings.tenant.fhir.timeout_seconds
     server = discovery.discover(service.settings.tenant, service.connections, iss, seconds)
     opened = sessions.new()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from flask import Request, Response
 
+from cds_service.fhir_address import is_loopback
 from cds_service.pages.own_page import is_from_us
 from cds_service.routes import Service
 from cds_service.smart import sessions
@@ -45,6 +47,13 @@ def check_own_page(request: Request, service: Service) -> None:
     """A form of another site must not write into a chart. Raises Refusal."""
     if not is_from_us(request, service.settings.public_base_url):
         raise Refusal("This did not come from our own page", f"Nothing was changed. {OPEN_AGAIN}", 403)
+
+
+def other_name(request: Request, service: Service) -> bool:
+    """This machine under another of its names than our own: the cookie would not be there on the way back."""
+    ours, theirs = urlsplit(service.settings.public_base_url), urlsplit(f"//{request.host}")
+    both_here = is_loopback(ours.hostname or "") and is_loopback(theirs.hostname or "")
+    return both_here and ours.hostname != theirs.hostname
 
 
 def cookie_name(service: Service, launch: str) -> str:

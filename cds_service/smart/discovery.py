@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from cds_service.fhir_address import origin, permitted
+from cds_service.fhir_address import LOOPBACK, is_loopback, origin, permitted
 from cds_service.fhir_client import Connections
 from cds_service.smart import outgoing
 from cds_service.smart.outgoing import NoReply
@@ -49,13 +49,23 @@ def discover(tenant: Tenant, connections: Connections, iss: str, seconds: float)
     configuration = _read(connections, base, seconds)
     if S256 not in configuration.code_challenge_methods_supported:
         raise _unfit("does not offer PKCE with S256, which SMART App Launch 2 requires")
-    # Codes and secrets go only where the FHIR server itself stands, or where the site has said; nor do we fetch keys
-    # from elsewhere: then the user stays unknown.
-    near = {origin(one) for one in (base, *(tenant.smart.login_servers if tenant.smart else ()))}
-    if not {origin(configuration.authorization_endpoint), origin(configuration.token_endpoint)} <= near - {None}:
+    if not all(
+        _near(tenant, base, one) for one in (configuration.authorization_endpoint, configuration.token_endpoint)
+    ):
         raise _unfit("sends logins to a place that this site has not listed ([smart] login_servers)")
-    keys = configuration.jwks_uri if origin(configuration.jwks_uri) in near - {None} else ""
+    # Nor are keys fetched from elsewhere: then the user stays unknown.
+    keys = configuration.jwks_uri if _near(tenant, base, configuration.jwks_uri) else ""
     return LoginServer(iss, base, msgspec.structs.replace(configuration, jwks_uri=keys))
+
+
+def _near(tenant: Tenant, base: str, address: str) -> bool:
+    """Codes and secrets go only where the FHIR server itself stands, or where the site has said."""
+    found, ours = origin(address), origin(base)
+    if found is None or ours is None:
+        return False
+    listed = {origin(one) for one in (tenant.smart.login_servers if tenant.smart else ())}
+    both_here = is_loopback(found[1]) and is_loopback(ours[1])
+    return found == ours or found in listed or (LOOPBACK in tenant.fhir.allowed_servers and both_here)
 
 
 def _read(connections: Connections, base: str, seconds: float) -> Configuration:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import jwt
 
+from cds_service.fhir_address import origin
 from cds_service.fhir_client import Connections
-from cds_service.issuer_keys import NotAKeySet, read_key_set
+from cds_service.issuer_keys import NotAKeySet, PublicKey, read_key_set
 from cds_service.smart import outgoing
 from cds_service.smart.login import Login
 from cds_service.smart.outgoing import NoReply
@@ -33,25 +36,44 @@ def read(id_token: str | None, login: Login, client_id: str, connections: Connec
         keys = read_key_set(reply.content, ALGORITHMS).keys
     except (NoReply, NotAKeySet):
         return ""
+    if not keys:
+        return ""
     try:
-        kid = jwt.get_unverified_header(id_token).get("kid", "")
-        key = keys.get(kid) if isinstance(kid, str) else None
-        if key is None:
-            raise WrongUser
+        key = _key(jwt.get_unverified_header(id_token), keys)
         claims = jwt.decode(
             id_token,
             key.key,
             algorithms=list(key.algorithms),
             audience=client_id,
-            issuer=login.issuer or None,
             leeway=SKEW_SECONDS,
             options={"require": ["exp", "iat", "sub", "aud", "iss"]},
         )
     except jwt.PyJWTError as error:
         raise WrongUser from error
-    if claims.get("nonce") != login.nonce:
+    if claims.get("nonce") != login.nonce or not _of_issuer(claims["iss"], login):
         raise WrongUser
     return _reference(claims.get("fhirUser") or claims.get("profile"), login)
+
+
+def _key(header: dict[str, Any], keys: Mapping[str, PublicKey]) -> PublicKey:
+    """By its kid; a server with one key need not name it. Raises WrongUser."""
+    kid = header.get("kid")
+    found = (
+        next(iter(keys.values())) if kid is None and len(keys) == 1 else keys.get(kid) if isinstance(kid, str) else None
+    )
+    if found is None:
+        raise WrongUser
+    return found
+
+
+def _of_issuer(said: object, login: Login) -> bool:
+    """The issuer as published, or one at its origin: servers are known that name another path in their tokens.
+
+    That the token is of this very login is proven by key, audience and nonce.
+    """
+    known = {login.issuer, login.iss}
+    origins = {origin(one) for one in known} - {None}
+    return isinstance(said, str) and (said in known or origin(said) in origins)
 
 
 def _reference(said: object, login: Login) -> str:

@@ -118,10 +118,33 @@ def test_without_pkce_nothing_begins(ehr: Ehr, server: RunningServer) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["authorization_endpoint", "token_endpoint"])
-@pytest.mark.parametrize("where", ["https://evil.example/x", "http://127.0.0.1:9/x", "//evil.example", "http://a@b/x"])
+@pytest.mark.parametrize("where", ["https://evil.example/x", "http://10.0.0.1/x", "//evil.example", "http://a@b/x"])
 def test_endpoints_elsewhere_are_not_believed(ehr: Ehr, server: RunningServer, endpoint: str, where: str) -> None:
     ehr.changed = {endpoint: where}
     refused(start(ehr, server, requests.Session()), 502, "a place that this site has not listed")
+
+
+def test_where_servers_are_listed_another_port_is_another_place(ehr: Ehr, tmp_path: Path) -> None:
+    text = f'{SANDBOX}[fhir]\nallowed_servers = ["{ehr.fhir}"]\n{SMART}'
+    here = "http://127.0.0.1:8080"
+    query = urlencode({"iss": ehr.fhir, "launch": "x"})
+    ehr.changed = {"token_endpoint": "http://127.0.0.1:9/token"}
+    answer = app_of(tmp_path / "one", text).test_client().get(f"/smart/launch?{query}", base_url=here)  # type: ignore[attr-defined]
+    assert "a place that this site has not listed" in answer.get_data(as_text=True)
+    listed = f'{text}login_servers = ["http://127.0.0.1:9"]\n'
+    answer = app_of(tmp_path / "two", listed).test_client().get(f"/smart/launch?{query}", base_url=here)  # type: ignore[attr-defined]
+    assert answer.status_code == 302
+
+
+def test_another_name_of_this_machine_leads_to_ours(ehr: Ehr, server: RunningServer) -> None:
+    """A cookie of localhost would not come back to 127.0.0.1."""
+    query = urlencode({"iss": ehr.fhir, "launch": "x y&z"})
+    other = server.url.replace("127.0.0.1", "localhost")
+    answer = requests.get(f"{other}/smart/launch?{query}", allow_redirects=False, timeout=20)
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"{server.url}/smart/launch?{query}")
+    foreign = {"Host": "evil.example"}
+    answer = requests.get(f"{server.url}/smart/launch?{query}", headers=foreign, allow_redirects=False, timeout=20)
+    assert answer.headers["Location"].startswith(f"{ehr.url}/authorize?")
 
 
 def test_a_redirect_of_the_configuration_is_not_followed(
@@ -206,6 +229,19 @@ def test_an_id_token_that_is_not_of_this_login_ends_it(
     browser = requests.Session()
     answer = browser.get(back(ehr, server, browser), allow_redirects=False, timeout=20)
     refused(answer, 403, "Its proof of who you are is not valid")
+
+
+@pytest.mark.parametrize(("claims", "header"), [
+    ({}, {"kid": "rsa"}), ({}, {}), ({"fhirUser": smart_ehr.USER}, {}),
+    ({"iss": "of the same server"}, {"kid": "rsa"}),
+])  # fmt: skip
+def test_what_real_servers_put_into_an_id_token_is_understood(
+    ehr: Ehr, server: RunningServer, claims: dict[str, object], header: dict[str, object]
+) -> None:
+    """One key that is not named, an issuer with another path at the same place, a relative reference."""
+    ehr.id_claims = {**claims, "iss": f"{ehr.url}/v/r4/auth/fhir"} if "iss" in claims else dict(claims)
+    ehr.id_header = dict(header)
+    session(ehr, server, requests.Session())
 
 
 @pytest.mark.parametrize(("changed", "words"), [
