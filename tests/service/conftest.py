@@ -103,6 +103,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """The same with five minutes for a body, and three times that for a head: what ends sooner was not waited for."""
+    with serving(tmp_path_factory.mktemp("patient"), SPINE_CDS_BODY_SECONDS="300") as running:
+        yield running
+
+
 @pytest.fixture
 def fhir_server() -> Iterator[FhirServer]:
     with fhir_stub.running() as stub:
