@@ -2,6 +2,9 @@
 PYTHON ?= python3
 PORT ?= 8080
 BIN := .venv/bin
+# Workers of the tests, which wait more than they reckon: more than there are processors. A file stays with one worker.
+WORKERS ?= 4
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test setup check bench
 
@@ -10,7 +13,7 @@ run: setup
 	@if [ -t 0 ]; then set -m; fi; $(BIN)/cds-service serve --port $(PORT) --example
 
 test: .venv/.test .venv/.fhir-server .venv/.browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 setup: .venv/.run
 
@@ -18,7 +21,7 @@ check: .venv/.check .venv/.test .venv/.fhir-server .venv/.browser
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 # Ratios to references on this machine, in 5 to 8 minutes; fails only on what is worse than twice its goal. QUICK=1: under
 # 90 seconds, without the peers, as a guard for CI. ONLY=load,memory: some parts. REQUESTS=100000: a longer search for leaks.

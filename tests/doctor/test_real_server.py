@@ -190,7 +190,7 @@ def test_a_search_longer_than_any_url(real: RealServer) -> None:
     assert len(fetched.answer.entries) == 2
 
 
-@pytest.mark.skipif(not shared_charts.DATA.exists(), reason="the shared FHIR data is not beside this checkout")
+@pytest.mark.shared_data
 def test_charts_of_others_read_from_a_server_as_from_prefetch(tmp_path: Path) -> None:
     """What was stored and searched for gives the same decisions as what was handed over."""
     today, tried = date(2026, 11, 24), 0

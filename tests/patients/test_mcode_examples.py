@@ -17,11 +17,13 @@ TOLD = guide()
 GUIDE_BUNDLES, TRIAL_BUNDLES = dict(bundles(GUIDE)), dict(bundles(TRIALS))
 
 
+@pytest.mark.shared_data
 @pytest.mark.parametrize("name", TOLD)
 def test_an_example_of_the_guide(name: str) -> None:
     assert TOLD[name] == [IN_GUIDE.get(name, "not in mcode_examples.toml")]
 
 
+@pytest.mark.shared_data
 @pytest.mark.parametrize("name", GUIDE_BUNDLES)
 def test_a_whole_patient_of_the_guide(name: str) -> None:
     """The same as the single files, but for what the table names (a volume that the Bundle leaves out)."""
@@ -29,6 +31,7 @@ def test_a_whole_patient_of_the_guide(name: str) -> None:
     assert GUIDE_BUNDLES[name] == expected | {k: [v] for k, v in TABLE["guide_bundles"][name].items()}
 
 
+@pytest.mark.shared_data
 @pytest.mark.parametrize("name", TRIAL_BUNDLES)
 def test_a_bundle_of_the_trial_matching_applications(name: str) -> None:
     wanted = dict(TABLE["trials"][name])
@@ -36,8 +39,13 @@ def test_a_bundle_of_the_trial_matching_applications(name: str) -> None:
     assert {k: v[0] for k, v in TRIAL_BUNDLES[name].items()} == wanted | outside
 
 
-@pytest.mark.skipif(not DATA.exists(), reason="the examples are not there")
+@pytest.mark.shared_data
 def test_every_row_of_the_table_has_its_example() -> None:
     assert set(IN_GUIDE) == set(TOLD)
     assert set(TABLE["guide_bundles"]) == set(GUIDE_BUNDLES)
     assert set(TABLE["trials"]) == set(TRIAL_BUNDLES)
+
+
+def test_where_there_are_no_examples_none_are_told_of() -> None:
+    """Then the tests above are left out."""
+    assert bool(TOLD) == bool(GUIDE_BUNDLES) == bool(TRIAL_BUNDLES) == DATA.exists()

@@ -17,6 +17,7 @@ BY_FOLDER = Counter(chart.folder for chart in CHARTS)
 CANCER = "a diagnosis of cancer, past or present"
 
 
+@pytest.mark.shared_data
 @pytest.mark.parametrize("folder", BY_FOLDER)
 def test_every_chart_is_answered(folder: str) -> None:
     """On the last day that the chart speaks of; without cancer on record, no card."""
