@@ -1,7 +1,7 @@
 """Hides small numbers, and with them as many others as it takes that they cannot be worked out.
 
-Whoever reads knows this text too. So every hidden small number keeps several values that fit all that is shown: the
-other numbers that are hidden beside it are so large that any of its values, from 1 to the limit, could be true.
+Whoever reads knows this text too. So every hidden small number keeps several values that fit all that is shown; the
+tests lay together all rows that look alike, and find none that agree on a small number.
 """
 
 from __future__ import annotations
@@ -55,25 +55,15 @@ def split(total: int, parts: Mapping[str, int], smallest: int, given_up_first: S
     small = {name for name, number in parts.items() if 0 < number < smallest}
     if not small:
         return {name: Cell(number) for name, number in parts.items()}
-    beside = _beside(parts, small, smallest, given_up_first)
-    if not beside:  # nothing is large enough to stand beside it: then not even which part is small may be seen
-        return dict.fromkeys(parts, WITHHELD)
-    cells = {name: FEWER if name in small else Cell(number) for name, number in parts.items() if name not in beside}
-    least = total - sum(cell.number for cell in cells.values()) - len(small) * (smallest - 1)
-    return cells | dict.fromkeys(beside, Cell(least, "bounded") if len(beside) == 1 else WITHHELD)
-
-
-def _beside(parts: Mapping[str, int], small: set[str], smallest: int, order: Sequence[str]) -> set[str]:
-    """Which large parts to hide: together they must have room for every small part to be just below the limit."""
-    room_needed = sum(smallest - 1 - parts[name] for name in small)
-    chosen: set[str] = set()
-    for name in order:
-        if parts[name] >= smallest:
-            chosen.add(name)
-            room_needed -= parts[name] - smallest
-            if room_needed <= 0:
-                return chosen
-    return set()
+    beside = next((name for name in given_up_first if parts[name] >= smallest), "")
+    hidden = sum(parts[name] for name in small) + parts.get(beside, 0)
+    # So much must be hidden that every small number could be 1 or 2. That is asked of the sum of what is hidden, which
+    # anybody can work out, and of nothing else: whatever else decided would tell something of its own.
+    if not beside or hidden <= smallest + len(small):
+        return dict.fromkeys(parts, WITHHELD)  # not even the zeros may be seen, nor which part is small
+    least = max(smallest, hidden - len(small) * (smallest - 1))
+    cells = {name: FEWER if name in small else Cell(number) for name, number in parts.items()}
+    return cells | {beside: Cell(least, "bounded")}
 
 
 def added(cells: Iterable[Cell]) -> Cell:

@@ -30,4 +30,4 @@ def rate(count: int, of: int, at_least: bool = False) -> Rate:
     spread = Z * sqrt(share * (1 - share) / of + Z * Z / (4 * of * of))
     middle, scale = share + Z * Z / (2 * of), 1 + Z * Z / of
     low, high = max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
-    return Rate(count, of, share, low, high, at_least)
+    return Rate(count, of, share, min(low, share), max(high, share), at_least)  # at 0 and 1, but for rounding, the same
