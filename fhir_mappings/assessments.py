@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from fhir_mappings import codes
 from fhir_mappings.units import UCUM
-from hooks.facts import Assessment
 
 SUBMISSION = "urn:spine-cds:submission"
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
@@ -26,7 +25,7 @@ Resource = dict[str, Any]
 class Filled:
     """One assessment to be recorded: a whole number, a grade of ours, or months, on a day.
 
-    `items` are the points of a score's items by name; `level` is a vertebra such as "T5", or None for the whole patient.
+    `items` are the points of a score's items by name; `level` is a vertebra such as "T5", None for the whole patient.
     """
 
     name: str
@@ -104,11 +103,6 @@ def levels() -> tuple[str, ...]:
 def grades(name: str) -> tuple[Grade, ...]:
     """The answers of a graded examination, in the order of the published code system."""
     return tuple(Grade(one["code"], one["display"], one["definition"]) for one in _CONCEPTS[name]["concept"])
-
-
-def words(filled: Filled) -> Assessment:
-    """The same as a fact, so that it is worded as a card would."""
-    return Assessment("", filled.name, str(filled.value), level=filled.level, items=filled.items)
 
 
 def _sites() -> Iterator[tuple[str, tuple[str, str, str]]]:

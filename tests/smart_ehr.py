@@ -45,6 +45,7 @@ class Ehr:
     log: list[tuple[str, str, str]] = field(default_factory=list)
     written: list[dict[str, Any]] = field(default_factory=list)
     lose_answers: bool = False
+    write_seconds: float = 0  # for which a write takes its time
     wrong_key: bool = False  # the id_token is signed with a key that is not the login server's
     moved: str = ""  # where the SMART configuration redirects to
     mix: str = ""  # a patient whose resources come beside those that were asked for
@@ -214,6 +215,7 @@ class Handler(BaseHTTPRequestHandler):
         answer = requests.request(method, url, data=body or None, headers=headers, timeout=30)
         if writes:
             self.ehr.written.append(json.loads(body))
+            time.sleep(self.ehr.write_seconds)
         if writes and self.ehr.lose_answers:
             self.close_connection = True
             self.connection.shutdown(2)

@@ -31,6 +31,7 @@ from hooks.scores.answers import FORMS, SINS_MEANING
 
 companion_pages = Blueprint("companion", __name__)
 CALLBACK = "/smart/callback"
+LAYPEOPLE = ("Patient/", "RelatedPerson/")  # who opens their own chart in a portal
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors {}"
@@ -94,6 +95,8 @@ def callback() -> Response:
         raise Refusal(
             "This login cannot be used", f"Its proof of who you are is not valid. {NOT_SENT} {OPEN_AGAIN}", 403
         ) from None
+    if who.startswith(LAYPEOPLE):
+        raise Refusal("This page is for clinicians", f"{NOT_SENT} Ask your care team what your results mean.", 403)
     opened = sessions.new()
     lasts = sessions.keep(service.memory, opened, begun, token, who)
     response = _to(f"{service.settings.public_base_url}/smart/app?{requests.FIELD}={opened.id}", 303)

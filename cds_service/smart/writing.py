@@ -43,7 +43,7 @@ UNKNOWN = (
     f"again. {KEPT}"
 )
 NO_TIME = f"there was no time left to send it. {KEPT} Try again."
-HELD = "it was sent before, and is not sent twice. Look in the chart."
+HELD = f"it is being sent, or was sent before, and is not sent twice. Look in the chart. {KEPT}"
 INVALID = f"it could not be put into a valid form. {KEPT} {BY_HAND}"
 
 
@@ -88,7 +88,7 @@ def _one(service: Service, session: Session, work: Work, section: Section, secon
         return Outcome(section, False, why_not=INVALID)
     store, claim = service.memory.store, digest(name)
     if not companion.keep_once(store, "write", claim, "", milliseconds_now() + KEPT_MILLISECONDS):
-        return Outcome(section, True, why_not=HELD)
+        return Outcome(section, False, why_not=HELD)
     outcome = _send(service, session, section, resource, name, seconds)
     if not outcome.written:
         companion.drop(store, "write", claim)  # it may be tried again

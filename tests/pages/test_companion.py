@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import pytest
+import requests
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests import smart_ehr
@@ -233,6 +235,27 @@ def test_sending_it_again_writes_nothing_more(start: Start, ehr: Ehr) -> None:
     page.reload()  # sends the same form once more
     expect(page.get_by_text("There is nothing left to write")).to_be_visible()
     assert codes(ehr, "twice") == ["sins"]
+
+
+def test_two_clicks_at_once_send_it_once(ehr: Ehr, behind: RealServer, served: RunningServer) -> None:
+    behind.load(*person("clicks", "Muster", "spine mets").resources)
+    browser, own = requests.Session(), {"Sec-Fetch-Site": "same-origin"}
+    launch = browser.get(ehr.launch(served.url, "clicks"), timeout=30).url.rpartition("=")[2]
+    form = {"s": launch, "frankel.grade": "frankel-c"}
+    shown = browser.post(f"{served.url}/smart/review", data=form, headers=own, timeout=30).text
+    form = {"s": launch, "shown": re.findall('name="shown" value="([0-9a-f]{64})"', shown)[0]}
+    ehr.write_seconds = 0.5
+
+    def click(_: int) -> str:
+        return browser.post(f"{served.url}/smart/write", data=form, headers=own, timeout=30).text
+
+    with ThreadPoolExecutor(2) as hands:
+        first, second = hands.map(click, range(2))
+    assert codes(ehr, "clicks") == ["frankel"]
+    assert len(ehr.written) == 1
+    told = (first, second) if "is being sent" in second or "nothing left" in second else (second, first)
+    assert "<strong>Written</strong>: Frankel grade" in told[0]
+    assert "is not sent twice" in told[1] or "There is nothing left to write" in told[1]
 
 
 def test_what_was_changed_meanwhile_is_not_written_unseen(start: Start, ehr: Ehr, context: BrowserContext) -> None:

@@ -244,6 +244,13 @@ def test_what_real_servers_put_into_an_id_token_is_understood(
     session(ehr, server, requests.Session())
 
 
+@pytest.mark.parametrize("who", ["Patient/p1", "RelatedPerson/mother"])
+def test_patients_and_relatives_are_not_let_in(ehr: Ehr, server: RunningServer, who: str) -> None:
+    ehr.id_claims = {"fhirUser": f"{ehr.fhir}/{who}"}
+    browser = requests.Session()
+    refused(browser.get(back(ehr, server, browser), allow_redirects=False, timeout=20), 403, "for clinicians")
+
+
 @pytest.mark.parametrize(("changed", "words"), [
     ({"patient": None}, "No patient came with the launch"), ({"patient": "../1"}, "No patient came"),
     ({"token_type": "mac"}, "cannot be used"), ({"access_token": "a\r\nX-Evil: 1"}, "cannot be used"),

@@ -75,6 +75,7 @@ if (work) {
     clearTimeout(waiting);
     waiting = setTimeout(save, 300);
   });
+  work.addEventListener("submit", () => { changed = false; clearTimeout(waiting); });  // the form itself is sent
   addEventListener("pagehide", save);
   showTotal();
 }
