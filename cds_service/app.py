@@ -40,6 +40,7 @@ from cds_service.errors import (
 from cds_service.front import RETRY_SECONDS, FrontDoor
 from cds_service.hook_request import parse
 from cds_service.pages.companion import companion_pages
+from cds_service.pages.companion_login import companion_login
 from cds_service.pages.dashboard import dashboard_pages
 from cds_service.pages.ledger import ledger_pages
 from cds_service.pages.playground import playground_pages
@@ -81,6 +82,7 @@ def create_app(settings: Settings) -> Flask:
             app.register_blueprint(urls)
     if settings.tenant.smart is not None:
         smart_settings.read_secret(settings.tenant.smart, settings.tenant.folder)
+        app.register_blueprint(companion_login)
         app.register_blueprint(companion_pages)
     if not settings.tenant.issuer:  # then it is a sandbox; elsewhere a call needs a token, which a page has not
         app.register_blueprint(playground_pages)

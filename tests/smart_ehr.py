@@ -45,6 +45,7 @@ class Ehr:
     log: list[tuple[str, str, str]] = field(default_factory=list)
     written: list[dict[str, Any]] = field(default_factory=list)
     lose_answers: bool = False
+    unreadable: bool = False  # from the next write on, nothing can be read
     write_seconds: float = 0  # for which a write takes its time
     wrong_key: bool = False  # the id_token is signed with a key that is not the login server's
     moved: str = ""  # where the SMART configuration redirects to
@@ -203,6 +204,9 @@ class Handler(BaseHTTPRequestHandler):
         bearer = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if not path.startswith("/fhir") or bearer not in self.ehr.tokens:
             self._json(401, {"resourceType": "OperationOutcome"})
+            return
+        if self.ehr.unreadable and self.ehr.written:
+            self._json(500, {"resourceType": "OperationOutcome"})
             return
         writes = method == "POST" and not path.endswith("/_search")
         if writes and self.ehr.refuse:

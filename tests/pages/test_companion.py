@@ -226,6 +226,17 @@ def test_an_answer_that_is_lost_leads_to_no_second_entry(start: Start, ehr: Ehr)
     assert codes(ehr, "lost") == ["sins"]
 
 
+def test_what_was_written_is_told_even_when_the_chart_cannot_be_read_again(start: Start, ehr: Ehr) -> None:
+    page = start("unread")
+    fill_sins(page)
+    page.get_by_role("button", name="Review and write").click()
+    ehr.unreadable = True
+    page.get_by_role("button", name="Write to the chart").click()
+    expect(page.get_by_role("region", name="What was written")).to_contain_text("Written: SINS at T12")
+    expect(page.get_by_role("alert")).to_contain_text("The chart could not be read again")
+    assert codes(ehr, "unread") == ["sins"]
+
+
 def test_sending_it_again_writes_nothing_more(start: Start, ehr: Ehr) -> None:
     page = start("twice")
     fill_sins(page)

@@ -1,0 +1,87 @@
+"""The companion's login: the EHR's launch, the way to its login server, and the way back into a session."""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request
+
+from cds_service.pages import companion_requests as requests
+from cds_service.pages.companion_frame import prepare, smart_of
+from cds_service.routes import Service, here
+from cds_service.smart import discovery, login, sessions, settings, user
+from cds_service.smart.login import Client
+from cds_service.smart.refusals import NOT_SENT, OPEN_AGAIN, Refusal
+from cds_service.smart.user import WrongUser
+
+companion_login = Blueprint("companion_login", __name__)
+prepare(companion_login)
+CALLBACK = "/smart/callback"
+LAYPEOPLE = ("Patient/", "RelatedPerson/")  # who opens their own chart in a portal
+
+
+@companion_login.get("/smart/launch")
+def launch() -> Response:
+    """The EHR opens the companion: off to its login server, with what binds the way back to this browser."""
+    iss, context = request.args.get("iss", ""), request.args.get("launch", "")
+    if not iss or not context:
+        raise Refusal(
+            "Open this from a patient's chart",
+            "The companion works for the patient whose chart is open in the record system, which starts it with "
+            "`iss` and `launch`. It cannot be opened by its address alone.",
+        )
+    service = here()
+    if requests.other_name(request, service):
+        return _to(f"{service.settings.public_base_url}/smart/launch?{urlencode(request.args)}", 302)
+    seconds = service.settings.tenant.fhir.timeout_seconds
+    server = discovery.discover(service.settings.tenant, service.connections, iss, seconds)
+    opened = sessions.new()
+    state = f"{opened.id}{secrets.token_urlsafe(24)}"
+    address, begun = login.begin(_client(service), server, context, state)
+    sessions.keep_login(service.memory, opened, state, begun)
+    response = _to(address, 302)
+    requests.set_cookie(response, service, opened, sessions.LOGIN_SECONDS)
+    return response
+
+
+@companion_login.get(CALLBACK)
+def callback() -> Response:
+    """Back from the login server: the code becomes a session, once, in the browser that began it."""
+    service, state = here(), request.args.get("state", "")
+    launched = state[:16]
+    cookie = requests.cookie_name(service, launched)
+    begun = sessions.take_login(service.memory, request.cookies.get(cookie, ""), state)
+    if begun is None:
+        raise Refusal(
+            "This login cannot be used",
+            f"It was used before, took longer than ten minutes, or began in another browser. {NOT_SENT} {OPEN_AGAIN}",
+            403,
+        )
+    if not request.args.get("code"):
+        raise Refusal("The login was refused", f"The record system let nobody in. {NOT_SENT} {OPEN_AGAIN}", 403)
+    seconds, client = service.settings.tenant.fhir.timeout_seconds, _client(service)
+    token = login.exchange(client, begun, request.args["code"], service.connections, seconds)
+    try:
+        who = user.read(token.id_token, begun, client.smart.client_id, service.connections, seconds)
+    except WrongUser:
+        raise Refusal(
+            "This login cannot be used", f"Its proof of who you are is not valid. {NOT_SENT} {OPEN_AGAIN}", 403
+        ) from None
+    if who.startswith(LAYPEOPLE):
+        raise Refusal("This page is for clinicians", f"{NOT_SENT} Ask your care team what your results mean.", 403)
+    opened = sessions.new()
+    lasts = sessions.keep(service.memory, opened, begun, token, who)
+    response = _to(f"{service.settings.public_base_url}/smart/app?{requests.FIELD}={opened.id}", 303)
+    requests.drop_cookie(response, service, launched)
+    requests.set_cookie(response, service, opened, lasts)
+    return response
+
+
+def _to(address: str, status: int) -> Response:
+    return Response(status=status, headers={"Location": address})
+
+
+def _client(service: Service) -> Client:
+    smart, tenant = smart_of(service), service.settings.tenant
+    return Client(smart, service.settings.public_base_url + CALLBACK, settings.read_secret(smart, tenant.folder))
