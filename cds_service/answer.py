@@ -48,10 +48,6 @@ class Answered:
     versions: Mapping[str, str]
     states: Mapping[str, State]
 
-    def decision(self, rule: str) -> Decision:
-        """Of one rule by name. KeyError for a rule that was not asked."""
-        return {one.rule: one for one in self.decisions}[rule]
-
 
 def answer(
     service: CdsService,
@@ -97,7 +93,7 @@ def answer(
         shadow=tuple(one.rule for one in decisions if tenant.mode(one.rule) == "shadow"),
         silenced=silenced,
         unavailable={key: one.reason for key, one in answers.items() if isinstance(one, Unavailable)},
-        versions=record.versions(fact.source for one in decisions for fact in getattr(one.outcome, "because", ())),
+        versions=record.versions(fact.source for one in decisions for fact in one.because),
         states=states,
     )
 

@@ -41,7 +41,7 @@ class AuditLine:
 
     def answered(self, answer: Answered) -> None:
         """Takes over what an answer says about itself."""
-        self.outcomes = {one.rule: str(one.as_dict()["outcome"]) for one in answer.decisions}
+        self.outcomes = {one.rule: one.kind for one in answer.decisions}
         self.shadow = list(answer.shadow)
         self.indicators = [str(card["indicator"]) for card in answer.cards]
         self.silenced = list(answer.silenced)

@@ -84,11 +84,12 @@ def _without_rules(answered: Answered) -> Iterator[Speech]:
 
 def _fates(answered: Answered) -> dict[str, tuple[str, str]]:
     """By rule: its fate, and the uuid of the card that it stands on."""
-    fates = {rule: (SHADOW, "") for rule in answered.shadow if _spoke(answered.decision(rule))}
+    outcomes = {one.rule: one.outcome for one in answered.decisions}
+    fates = {rule: (SHADOW, "") for rule in answered.shadow if _spoke(outcomes[rule])}
     fates |= dict.fromkeys(answered.silenced, (SILENCED, ""))
     for card in answered.cards:
         for said in _rules_on(card):
-            fate = CUT if said.get("cut") else _fate(answered.decision(said["rule"]).outcome)
+            fate = CUT if said.get("cut") else _fate(outcomes[said["rule"]])
             fates[said["rule"]] = (fate, str(card["uuid"]))
     return fates
 
@@ -105,8 +106,7 @@ def _fate(outcome: Outcome) -> str:
     return FAILED if isinstance(outcome, Failed) else ASKED
 
 
-def _spoke(decision: Decision) -> bool:
-    outcome = decision.outcome
+def _spoke(outcome: Outcome) -> bool:
     return isinstance(outcome, Recommend) or (isinstance(outcome, CannotTell) and outcome.ask)
 
 
@@ -136,9 +136,8 @@ def _document(answered: Answered) -> dict[str, object]:
 
 
 def _rule(decision: Decision, answered: Answered) -> dict[str, object]:
-    said = decision.as_dict()
-    said["because"] = [_used(fact, answered.versions) for fact in getattr(decision.outcome, "because", ())]
-    return {key: value for key, value in said.items() if value not in (None, [], "")}
+    said = decision.as_dict([_used(fact, answered.versions) for fact in decision.because])
+    return {key: value for key, value in said.items() if value}
 
 
 def _used(fact: Fact, versions: Mapping[str, str]) -> dict[str, str]:
@@ -146,10 +145,12 @@ def _used(fact: Fact, versions: Mapping[str, str]) -> dict[str, str]:
 
     A version is the EHR's to choose, and is left out where it is no FHIR id: it could be any text.
     """
-    when, version = getattr(fact, "when", None), versions.get(fact.source, "")
-    known = version if FHIR_ID.fullmatch(version) else ""
-    used = {"reference": fact.source, "version": known, "date": when.text if when else ""}
-    return {key: value for key, value in used.items() if value}
+    used, version = {"reference": fact.source}, versions.get(fact.source, "")
+    if FHIR_ID.fullmatch(version):
+        used["version"] = version
+    if fact.when:
+        used["date"] = fact.when.text
+    return used
 
 
 def knowledge_document(rules: Iterable[Knowledge], local: LocalCodes) -> tuple[str, str]:

@@ -63,7 +63,7 @@ def decisions_text(decisions: Iterable[Decision], tenant: Tenant) -> str:
 
 
 def _outcome(decision: Decision, tenant: Tenant) -> str:
-    outcome = str(decision.as_dict()["outcome"]).replace("_", " ")
+    outcome = decision.kind.replace("_", " ")
     return outcome if tenant.mode(decision.rule) == "live" else f"{outcome} ({tenant.mode(decision.rule)})"
 
 

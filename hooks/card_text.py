@@ -63,7 +63,9 @@ MEASUREMENT_WORDS = {
 def escape(text: str) -> str:
     """Text from the record, made inert: one line, no control characters, Markdown or HTML, at most 80 characters."""
     text = text[:READ_LIMIT]  # a text of megabytes is not worked through for its first line
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(text.split())
     if len(line) > LABEL_LIMIT:
         line = line[: LABEL_LIMIT - 1] + "…"
     return _SPECIAL.sub(r"\\\1", line.translate(_ENTITIES)).replace("www.", "www\\.")
@@ -160,5 +162,4 @@ def section(title: str, lines: Iterable[str]) -> str:
     first: dict[str, str] = {}
     for line in lines:
         first.setdefault(line.replace("*", "").rstrip(".").casefold(), line)
-    items = [f"- {line}" for line in first.values()]
-    return "\n".join([f"**{title}**", *items]) if items else ""
+    return "\n- ".join([f"**{title}**", *first.values()]) if first else ""

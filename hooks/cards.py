@@ -82,14 +82,22 @@ def build(
     suggested = iter(offers.once([one.outcome.suggestions for group in groups for one in group]))
     cards = [_card(group, [next(suggested) for _ in group], facts, to_fhir, client) for group in shown]
     if closing:
+        links = [_list_link(client.rule_url)] if client.rule_url else []
         if client.smart_url and companion.asked(decisions):
-            closing["links"] = [companion.link(client.smart_url)]
+            links.append(companion.link(client.smart_url))
+        if links:
+            closing["links"] = links
         cards.append(closing)
     for card in cards:
         if client.plain_detail:
             _make_plain(card, client)
         _identify(card, seed)
     return cards
+
+
+def _list_link(rule_url: str) -> dict[str, str]:
+    """From the closing card, which may name very many rules, to the list of all of them."""
+    return {"label": "What the rules ask", "url": rule_url.removesuffix("/{rule}"), "type": "absolute"}
 
 
 def _after_emergency(spoken: list[Spoken]) -> list[Spoken]:
@@ -270,10 +278,10 @@ def _identify(card: Card, seed: bytes) -> None:
 
     Not on its place: when the card before it is silenced, feedback on that one must not be taken for this one's.
     """
-    content = [card.get(part) for part in ("summary", "detail", "source", "extension", "suggestions")]
-    said = hashlib.sha256(repr(content).encode()).hexdigest()
-    space = uuid.uuid5(uuid.NAMESPACE_OID, f"spine-cds:{seed.hex()}:{said}")
-    card["uuid"] = str(uuid.uuid5(space, "card"))
+    rest = [card.get(part) for part in ("source", "extension", "suggestions")]
+    words = (card["summary"], card["detail"], repr(rest))
+    said = hashlib.sha256(b"\n".join((seed, *map(str.encode, words)))).hexdigest()
+    card["uuid"] = str(uuid.uuid5(uuid.NAMESPACE_OID, said))
     suggestions: list[Card] = card.get("suggestions", [])
     for index, suggestion in enumerate(suggestions):
-        suggestion["uuid"] = str(uuid.uuid5(space, f"suggestion {index}"))
+        suggestion["uuid"] = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{said} suggestion {index}"))

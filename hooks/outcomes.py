@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -109,15 +109,24 @@ class Decision:
     version: str
     outcome: Outcome
 
-    def as_dict(self) -> dict[str, object]:
-        """For `cds-service evaluate` and the audit: plain values, references instead of contents."""
+    @property
+    def kind(self) -> str:
+        """Which of the four outcomes it is, in one word."""
+        return OUTCOME_NAMES[type(self.outcome)]
+
+    @property
+    def because(self) -> tuple[Fact, ...]:
+        """The facts behind the outcome."""
+        return () if isinstance(self.outcome, Failed) else self.outcome.because
+
+    def as_dict(self, because: Sequence[object] | None = None) -> dict[str, object]:
+        """Plain values; for the facts their references, or what is given for them."""
         outcome = self.outcome
-        because = getattr(outcome, "because", ())
         answer: dict[str, object] = {
             "rule": self.rule,
             "version": self.version,
-            "outcome": OUTCOME_NAMES[type(outcome)],
-            "because": references(because),
+            "outcome": self.kind,
+            "because": references(self.because) if because is None else because,
             "missing": list(getattr(outcome, "missing", ())),
             "why_not": None,
         }
@@ -140,4 +149,4 @@ OUTCOME_NAMES = {
 
 def references(facts: Iterable[Fact]) -> list[str]:
     """The resources behind some facts, each once, in the order given."""
-    return list(dict.fromkeys(fact.source for fact in facts))
+    return list(dict.fromkeys([fact.source for fact in facts]))

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
+from decimal import Decimal
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
@@ -141,6 +142,8 @@ _PARTS: Mapping[tuple[type, bool], tuple[str, ...]] = {
 
 def _plain(value: object) -> object:
     """What is written alike in every process: sets have no order of their own."""
+    if value is None or isinstance(value, str | bool | Decimal):  # most are
+        return value
     if isinstance(value, frozenset):
         return sorted(value)
     if isinstance(value, When):  # written like this in half the time that its own repr takes

@@ -99,7 +99,7 @@ def once(inside: Inside, hook: str, body: bytes, day: date) -> tuple[dict[str, i
     laps.took["cards"] = time.thread_time_ns() - began - orders.took
     laps.took["orders to FHIR"] = orders.took
     laps.lap(NOT_COUNTED)
-    versions = record.versions(fact.source for one in decisions for fact in getattr(one.outcome, "because", ()))
+    versions = record.versions(fact.source for one in decisions for fact in one.because)
     answered = Answered(built, decisions, facts, (), {}, {}, versions, states)
     laps.lap("versions")
     line = AuditLine(tenant=tenant.tenant.name, service=row.id, hook_instance=request.hook_instance)
