@@ -85,5 +85,5 @@ def test_every_link_leads_to_a_page(server: RunningServer, answered: Any) -> Non
                 assert link["url"] == f"{server.url}/smart/launch"
                 assert "Open this from a patient" in server.get("/smart/launch").text
             else:
-                assert link["url"].startswith(f"{server.url}/rules/")
+                assert link["url"].startswith(f"{server.url}/rules")
                 assert server.get(link["url"].removeprefix(server.url)).status_code == 200
