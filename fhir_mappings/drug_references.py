@@ -35,7 +35,7 @@ def nameless(answers: Mapping[str, Answer], drafts: Answer = None) -> tuple[Name
     """The uses that count and whose drug nothing tells; drafts first, then the newest first."""
     parts = {**answers, DRAFTS: drafts}
     entries = [(key, *entry) for key, one in parts.items() if isinstance(one, Given) for entry in one.entries]
-    if not any(REFERRING in bytes(raw) for _, _, raw in entries):
+    if not any(resource_type(raw) in OF_DRUGS and REFERRING in bytes(raw) for _, _, raw in entries):
         return ()
     uses: list[Nameless] = []
     known: set[str] = set()

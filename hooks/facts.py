@@ -243,6 +243,8 @@ class Facts:
     # Rules ask for the same few things again and again; a chart of many years has hundreds of findings and results.
     _active: Mapping[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
     _newest: Mapping[str, Measurement] = field(init=False, repr=False, compare=False)
+    _assessed: Mapping[str, tuple[Assessment, ...]] = field(init=False, repr=False, compare=False)
+    _found: dict[tuple[str, ...], tuple[Finding, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         active: dict[str, list[int]] = {}
@@ -253,8 +255,13 @@ class Facts:
         for measurement in self.measurements:
             if measurement.when and measurement.name not in newest:
                 newest[measurement.name] = measurement
+        assessed: dict[str, list[Assessment]] = {}
+        for assessment in self.assessments:
+            assessed.setdefault(assessment.name, []).append(assessment)
         object.__setattr__(self, "_active", {concept: tuple(places) for concept, places in active.items()})
         object.__setattr__(self, "_newest", newest)
+        object.__setattr__(self, "_assessed", {name: tuple(found) for name, found in assessed.items()})
+        object.__setattr__(self, "_found", {})
 
     def all(self) -> Iterator[Fact]:
         """Every fact, in no meaningful order."""
@@ -268,8 +275,11 @@ class Facts:
 
     def finding(self, *concepts: str) -> tuple[Finding, ...]:
         """Active findings that carry one of the concepts."""
-        places = {place for concept in concepts if concept in self._active for place in self._active[concept]}
-        return tuple([self.findings[place] for place in sorted(places)]) if places else ()
+        found = self._found.get(concepts)
+        if found is None:
+            places = {place for concept in concepts if concept in self._active for place in self._active[concept]}
+            found = self._found[concepts] = tuple([self.findings[place] for place in sorted(places)])
+        return found
 
     def measured(self, name: str) -> Measurement | None:
         """The newest dated result of that name."""
@@ -277,7 +287,7 @@ class Facts:
 
     def assessed(self, name: str) -> tuple[Assessment, ...]:
         """All assessments of that name, newest first."""
-        return tuple(a for a in self.assessments if a.name == name)
+        return self._assessed.get(name, ())
 
     def selected_orders(self, *concepts: str) -> tuple[Order, ...]:
         wanted = frozenset(concepts)
