@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -52,6 +53,25 @@ class _Listening(ThreadingHTTPServer):
     request_queue_size = 256
     daemon_threads = True
     block_on_close = False
+    ended: threading.Event  # set when the test has seen what it wanted
+
+
+def silent(handler: BaseHTTPRequestHandler) -> None:
+    """A reply that does not come as long as the server is there: who goes on meanwhile has given up waiting."""
+    handler.server.ended.wait(60)  # type: ignore[attr-defined] # the server is a _Listening
+    handler.close_connection = True
+
+
+def dripping(handler: BaseHTTPRequestHandler) -> None:
+    """A reply that is never silent for long enough to look dead, and never done."""
+    handler.send_response(200)
+    handler.send_header("Content-Type", "application/fhir+json")
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        while not handler.server.ended.wait(0.1):  # type: ignore[attr-defined] # the server is a _Listening
+            handler.wfile.write(b" ")
+    handler.close_connection = True
 
 
 @contextmanager
@@ -91,10 +111,14 @@ def running() -> Iterator[FhirServer]:
             """Silent: the tests read what was asked from `asked`."""
 
     httpd = _Listening(("127.0.0.1", 0), Handler)
+    httpd.ended = threading.Event()
     stub.url = f"http://127.0.0.1:{httpd.server_port}/fhir"
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    yield stub
-    httpd.shutdown()
-    thread.join()
-    httpd.server_close()
+    try:
+        yield stub
+    finally:
+        httpd.ended.set()
+        httpd.shutdown()
+        thread.join()
+        httpd.server_close()

@@ -157,16 +157,16 @@ def test_no_word_of_a_patient_stays_in_memory(search: IdeaSearch) -> None:
     ids=lambda text: text[:20],
 )
 def test_time_is_bounded(search: IdeaSearch, text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     search.affirmed(text)
-    assert time.perf_counter() - began < 2  # measured: 0.03 s; the machine may be busy
+    assert time.process_time() - began < 2  # measured: 0.03 s, of this process alone
 
 
 def test_a_whole_call_of_hostile_texts_is_bounded(search: IdeaSearch) -> None:
     long = "no bone metastases if no history of bone metastases " * 2000
-    began = time.perf_counter()
+    began = time.process_time()
     texts = mentions_of(*(problem(long, id=f"c{n}") for n in range(300)), search=search)
-    assert time.perf_counter() - began < 6  # measured: 1 s; the machine may be busy
+    assert time.process_time() - began < 6  # measured: 1 s, of this process alone
     assert any("too long or too many" in line for line in texts.unread)
 
 

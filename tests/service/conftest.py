@@ -46,10 +46,10 @@ class RunningServer:
     def post(self, body: Any, service: str = "spine-patient-view", **options: Any) -> requests.Response:
         if "data" not in options:
             options["json"] = body
-        return requests.post(f"{self.url}/cds-services/{service}", timeout=30, **options)
+        return requests.post(f"{self.url}/cds-services/{service}", timeout=120, **options)
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        return requests.get(self.url + path, timeout=30, **options)
+        return requests.get(self.url + path, timeout=60, **options)
 
     def audit_lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.stdout.read_text().splitlines() if line.startswith("{")]
@@ -81,7 +81,7 @@ def serving(folder: Path, *options: str, until: str = "/health/ready", **variabl
             yield server
         finally:
             process.send_signal(signal.SIGINT)
-            code = process.wait(timeout=30)
+            code = process.wait(timeout=60)
     assert code == 0, server.written()
     assert "Traceback" not in server.written()
 

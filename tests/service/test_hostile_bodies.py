@@ -57,9 +57,9 @@ def test_a_key_of_the_callers_own_is_not_repeated() -> None:
 def test_the_check_costs_little() -> None:
     entry = json.dumps({"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "X", "a": "b" * 9_000_000}}]})
     body = doubled('"prefetch": {', "more", entry).encode()
-    began = time.perf_counter()
+    began = time.process_time()  # not the time of day: the machine may be busy
     hook_request.parse(body, SERVICE)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("name", [None, "a b", "<img src=x>", "a" * 65])

@@ -290,8 +290,7 @@ def test_callers_who_hang_up_leave_nothing_behind(slow: SlowServer) -> None:
         gone = [lines.enter_context(connect(slow)) for _ in range(100)]
         for line in gone:
             line.sendall(head(length=f"Content-Length: {len(body)}\r\nX-Until: {gate}") + body)
-        until(lambda: slow.held(gate) == ANSWERING and slow.inside("calls") == ANSWERING + WAITING)
-        until(lambda: all_read(slow, gone))
+        until(lambda: slow.inside("calls") == ANSWERING + WAITING and all_read(slow, gone))
     slow.open(gate)
     quiet(slow)
     assert slow.get("/health/ready").status_code == 200
