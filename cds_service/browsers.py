@@ -9,6 +9,7 @@ from flask_cors import CORS
 
 from cds_service.tenants import LOOPBACK, Tenant
 
+CALLED = r"/cds-services(/.*)?\Z"  # no page of another origin has business with ledger, dashboard or playground
 LOOPBACK_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?\Z")
 
 
@@ -23,6 +24,7 @@ def allow_browsers(app: Flask, tenant: Tenant) -> None:
         return
     CORS(
         app,
+        resources=CALLED,
         origins=origins,
         methods=["GET", "POST"],
         allow_headers=["authorization", "content-type"],

@@ -19,27 +19,39 @@ from cds_service.tenants import Tenant, is_loopback
 EXTENSION = "spine_cds_guesses"  # under which an application's wrong passwords hang on it
 LONGEST = 1024  # bytes of a password: longer ones are not hashed
 SHORTEST = 12  # characters of a new password
-MOST_GUESSES, WINDOW_SECONDS = 10, 60.0
+MOST_GUESSES, WINDOW_SECONDS = 10, 60.0  # for one name
+MOST_OF_ALL = 100  # for all names together, but not for those who have been let in before
 # A proxy on this machine is a loopback peer too, and these are what it adds. They are never believed, only noticed.
 FORWARDING = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
 
 
 @dataclass(slots=True)
 class Guesses:
-    """When the last wrong passwords came, in one process. Hashing is slow on purpose, and must not be had for free."""
+    """The last wrong passwords, in one process. Hashing is slow on purpose, and must not be had for free.
 
-    _times: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_GUESSES))
+    They are counted by name, whether there is such a reader or not: who guesses at one locks out no other.
+    """
+
+    _wrong: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=MOST_OF_ALL))
+    _let_in: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def wait(self, now: float) -> float:
-        """For how many more seconds no password is looked at; 0 when one may be."""
+    def wait(self, name: str, now: float) -> float:
+        """For how many more seconds no password of that name is looked at; 0 when one may be."""
         with self._lock:
-            full = len(self._times) == MOST_GUESSES
-            return max(0.0, self._times[0] + WINDOW_SECONDS - now) if full else 0.0
+            mine = [when for when, guessed in self._wrong if guessed == name][-MOST_GUESSES:]
+            bounds = [mine] if len(mine) == MOST_GUESSES else []
+            if len(self._wrong) == MOST_OF_ALL and name not in self._let_in:
+                bounds.append([self._wrong[0][0]])
+            return max((max(0.0, first[0] + WINDOW_SECONDS - now) for first in bounds), default=0.0)
 
-    def wrong(self, now: float) -> None:
+    def wrong(self, name: str, now: float) -> None:
         with self._lock:
-            self._times.append(now)
+            self._wrong.append((now, name))
+
+    def right(self, name: str) -> None:
+        with self._lock:
+            self._let_in.add(name)
 
 
 def check(request: Request, tenant: Tenant) -> str:
@@ -56,12 +68,13 @@ def check(request: Request, tenant: Tenant) -> str:
     if name is None or password is None:
         raise NotAReader
     guesses: Guesses = current_app.extensions.setdefault(EXTENSION, Guesses())
-    wait = guesses.wait(time.monotonic())
+    wait = guesses.wait(name[:LONGEST], time.monotonic())
     if wait:
         raise TooManyGuesses(math.ceil(wait))
     if len(password.encode()) > LONGEST or not _is_right(tenant, name, password):
-        guesses.wrong(time.monotonic())
+        guesses.wrong(name[:LONGEST], time.monotonic())
         raise NotAReader
+    guesses.right(name)
     return name
 
 

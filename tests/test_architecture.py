@@ -164,7 +164,7 @@ def test_names_say_what_a_thing_is(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_nothing_inherits_but_errors_and_declared_records(path: Path) -> None:
-    # Resource is FHIR's own; Protocol, Generic and NamedTuple only tell the type checker something, or declare a record.
+    # Resource is FHIR's own; Protocol and Generic only tell the type checker something, NamedTuple declares a record.
     allowed = {"Exception", "ValueError", "ServiceError", "Struct", "Resource", "Protocol", "Generic", "NamedTuple", ""}
     if path.name == "fhir_lines.py":  # connections of urllib3 can only be added to by inheriting from them
         allowed |= {"HTTPConnection", "HTTPSConnection", "HTTPConnectionPool", "HTTPSConnectionPool", "HTTPAdapter"}

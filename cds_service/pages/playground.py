@@ -127,7 +127,7 @@ def _report(typed: Typed, form: MultiDict[str, str]) -> str:
         asked = earlier(form.get("asked", "").replace("\r\n", "\n"), form.get("said", ""))
         told = _tell(outcome(asked), form)
         return _page(typed, outcome(asked), told=told)
-    except (msgspec.DecodeError, KeyError, StopIteration):
+    except (msgspec.DecodeError, RecursionError, KeyError, StopIteration):
         return _page(typed, wrong="The cards that this was about cannot be read any more. Open the chart again.")
 
 

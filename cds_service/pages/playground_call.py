@@ -26,10 +26,34 @@ KEPT = {"SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "REMOTE_ADDR", ARRIVED,
 GROUPS = ("Said", "Set aside", "Failed", "Cannot tell", "Not applicable")
 
 
+class _Code(msgspec.Struct, frozen=True):
+    text: str = ""
+
+
+class _Order(msgspec.Struct, frozen=True):
+    code: _Code = _Code()
+    medicationCodeableConcept: _Code = _Code()
+
+
+class _Draft(msgspec.Struct, frozen=True):
+    resource: _Order
+
+
+class _Drafts(msgspec.Struct, frozen=True):
+    entry: list[_Draft] = []
+
+
+class _Context(msgspec.Struct, frozen=True):
+    patientId: str
+    draftOrders: _Drafts = _Drafts()
+
+
 class _Called(msgspec.Struct):
+    """What the page reads of a call, which came back with the form and is not believed."""
+
     hook: str
     hookInstance: str
-    context: dict[str, Any]
+    context: _Context
     prefetch: dict[str, msgspec.Raw]
 
 
@@ -119,14 +143,13 @@ def _who(called: _Called) -> str:
         named = msgspec.json.decode(called.prefetch.get("patient", b"{}"), type=_Patient).name
     except msgspec.DecodeError:
         named = []
-    return " ".join([*named[0].given, named[0].family]).strip() if named else str(called.context.get("patientId"))
+    return " ".join([*named[0].given, named[0].family]).strip() if named else called.context.patientId
 
 
 def _orders(called: _Called) -> list[str]:
     """The picked orders' own words; ours alone get into a call."""
-    entries = called.context.get("draftOrders", {}).get("entry", [])
-    codes = (one["resource"].get("code") or one["resource"]["medicationCodeableConcept"] for one in entries)
-    return [code["text"] for code in codes]
+    orders = (draft.resource for draft in called.context.draftOrders.entry)
+    return [order.code.text or order.medicationCodeableConcept.text for order in orders]
 
 
 def _explained(called: _Called) -> tuple[Entry, str]:
@@ -136,7 +159,7 @@ def _explained(called: _Called) -> tuple[Entry, str]:
         found = explain(memory.store, memory.tenant, called.hookInstance)
     except (NotInLedger, StoreUnavailable) as error:
         return {}, f"What each rule said is read from the ledger. {error.diagnostics}"
-    patient = memory.identity.of(memory.tenant, "", None, str(called.context.get("patientId")))
+    patient = memory.identity.of(memory.tenant, "", None, called.context.patientId)
     if found["call"]["patient"] != patient[:PATIENT_DIGITS]:
         return {}, f"What each rule said is read from the ledger. {NotInLedger().diagnostics}"
     return found, ""

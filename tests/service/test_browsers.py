@@ -77,6 +77,11 @@ def test_whoever_names_no_origin_is_told_none(guarded: RunningServer) -> None:
     assert "Origin" in answer.headers["Vary"]
 
 
+@pytest.mark.parametrize("path", ["/", "/rules", "/ledger", "/dashboard", "/fhir/metadata", "/cds-servicesx"])
+def test_only_calls_are_for_pages_of_another_origin(guarded: RunningServer, path: str) -> None:
+    assert ALLOWED not in guarded.get(path, headers={"Origin": LISTED[0]}).headers
+
+
 def test_a_page_reads_answers_and_refusals_alike(guarded: RunningServer) -> None:
     """Without leave on a refusal, the page would see a failed network instead of a 401."""
     for sent, expected in ((token(), 200), (token(aud="other"), 401)):

@@ -167,16 +167,25 @@ def test_a_card_that_somebody_else_wrote_runs_nothing(server: RunningServer) -> 
     assert not re.search(r'href="(javascript|data):', main)
 
 
+CALLED = '{"hook":"patient-view","hookInstance":"x","prefetch":{},"context":CONTEXT}'
+ODD_CONTEXTS = [
+    '{"patientId":5}', '{"patientId":"p","draftOrders":[]}', '{"patientId":"p","draftOrders":5}',
+    '{"patientId":"p","draftOrders":{"entry":[1]}}', '{"patientId":"p","draftOrders":{"entry":5}}',
+    '{"patientId":"p","draftOrders":{"entry":[{"resource":{"code":[]}}]}}', '{"a":' * 5_000,
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "fields",
     [
         {"accept": "x y"},
         {"override": "x"},
         {"accept": "x y", "asked": "{}", "said": "{}"},
+        *({"accept": "x y", "asked": CALLED.replace("CONTEXT", context), "said": "{}"} for context in ODD_CONTEXTS),
         {"override": "x", "asked": '{"hook":"x","hookInstance":"x","context":{},"prefetch":{}}', "said": "{}"},
         {"override": "x", "asked": '{"hook":"patient-view"}', "said": "[]"},
     ],
-    ids=str,
+    ids=lambda fields: str(fields)[:120],
 )
 def test_feedback_on_what_was_not_shown_is_told(server: RunningServer, fields: dict[str, str]) -> None:
     page = press(server, chart=chart(server), **fields)

@@ -20,7 +20,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from cds_service import config
 from cds_service.app import create_app
-from cds_service.readers import LONGEST, MOST_GUESSES, SHORTEST, WINDOW_SECONDS, Guesses
+from cds_service.readers import LONGEST, MOST_GUESSES, MOST_OF_ALL, SHORTEST, WINDOW_SECONDS, Guesses
 from cds_service.tenants import SettingsError, read_tenant
 from tests import callers
 from tests.commands import Ended, run
@@ -119,12 +119,12 @@ def test_guesses_are_counted_and_then_not_looked_at(tmp_path: Path) -> None:
         assert client.get("/ledger").status_code == 401
     for number in range(MOST_GUESSES):
         assert client.get("/ledger", headers=basic("committee", f"guess {number}")).status_code == 401
-    for headers in (RIGHT, basic("nobody", "x")):
-        response = client.get("/ledger", headers=headers)
-        assert response.status_code == 429
-        assert 1 <= int(response.headers["Retry-After"]) <= WINDOW_SECONDS
-        assert response.headers["Cache-Control"] == "no-store"
-        assert response.get_json()["issue"][0]["code"] == "throttled"
+    response = client.get("/ledger", headers=RIGHT)
+    assert response.status_code == 429
+    assert 1 <= int(response.headers["Retry-After"]) <= WINDOW_SECONDS
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.get_json()["issue"][0]["code"] == "throttled"
+    assert client.get("/ledger", headers=basic("nobody", "x")).status_code == 401  # counted by themselves
     assert client.get("/ledger").status_code == 401
     assert client.get("/rules").status_code == 200
 
@@ -147,13 +147,24 @@ def test_too_long_a_password_counts_as_a_guess(tmp_path: Path) -> None:
 def test_the_window_of_guesses() -> None:
     guesses = Guesses()
     for second in range(MOST_GUESSES - 1):
-        guesses.wrong(float(second))
-    assert guesses.wait(20.0) == 0
-    guesses.wrong(20.0)
-    assert guesses.wait(20.0) == WINDOW_SECONDS - 20
-    assert guesses.wait(WINDOW_SECONDS) == 0
-    guesses.wrong(WINDOW_SECONDS)  # now the one at second 1 is the tenth last
-    assert guesses.wait(WINDOW_SECONDS) == 1
+        guesses.wrong("one", float(second))
+    assert guesses.wait("one", 20.0) == 0
+    guesses.wrong("one", 20.0)
+    assert guesses.wait("one", 20.0) == WINDOW_SECONDS - 20
+    assert guesses.wait("other", 20.0) == 0
+    assert guesses.wait("one", WINDOW_SECONDS) == 0
+    guesses.wrong("one", WINDOW_SECONDS)  # now the one at second 1 is the tenth last
+    assert guesses.wait("one", WINDOW_SECONDS) == 1
+
+
+def test_guesses_at_many_names_keep_out_whoever_was_never_let_in() -> None:
+    guesses = Guesses()
+    guesses.right("known")
+    for number in range(MOST_OF_ALL):
+        guesses.wrong(f"name {number}", 0.0)
+    assert guesses.wait("stranger", 1.0) == WINDOW_SECONDS - 1
+    assert guesses.wait("known", 1.0) == 0
+    assert guesses.wait("stranger", WINDOW_SECONDS) == 0
 
 
 def test_passwords_are_not_written_down(tmp_path: Path) -> None:
