@@ -35,6 +35,7 @@ PLAYGROUND = "/playground"  # its forms hold a call, and are answered by making 
 HEALTH, LIVE = "/health/", "/health/live"
 ANSWERING = 4  # threads for calls: they wait for FHIR servers; evaluation itself runs one at a time
 COMPANION, COMPANION_ANSWERING = "/smart/", 2  # threads of its own: it waits for FHIR servers, and no call waits for it
+COUNTING, COUNTING_AT_ONCE = "/dashboard", 1  # a thread of its own: the store may count for seconds
 QUICK = 2  # threads for everything that waits for nobody
 WAITING = 64  # requests that may wait for a thread, of each kind; the next one is told to come again
 PROBES = 16  # that may wait to hear whether the service is ready
@@ -57,6 +58,7 @@ class FrontDoor:
         self.quick = Room("quick", QUICK, WAITING)
         self.health = Room("health", 1, PROBES)
         self.companion = Room("companion", COMPANION_ANSWERING, PROBES)
+        self.counting = Room("counting", COUNTING_AT_ONCE, PROBES)
         self._shelf = Shelf(BODIES_HELD * settings.max_body_bytes)
         self._at_work: set[asyncio.Task[Reply]] = set()
         app.after_request(_only_in_time)
@@ -70,7 +72,7 @@ class FrontDoor:
             await asyncio.get_running_loop().create_task(self._serve(scope, protocol))
 
     def __rsgi_del__(self, _loop: asyncio.AbstractEventLoop) -> None:
-        for room in (self.calls, self.quick, self.health, self.companion):
+        for room in (self.calls, self.quick, self.health, self.companion, self.counting):
             room.close()
 
     async def _serve(self, scope: Scope, protocol: HTTPProtocol) -> None:
@@ -97,6 +99,8 @@ class FrontDoor:
             return self.calls, largest
         if scope.path.startswith(COMPANION):
             return self.companion, min(SMALL_BODY, largest)
+        if scope.path.startswith(COUNTING):
+            return self.counting, min(SMALL_BODY, largest)
         return self.health if scope.path.startswith(HEALTH) else self.quick, min(SMALL_BODY, largest)
 
     async def _reply(self, scope: Scope, room: Room, arrival: Arrival) -> Reply:
