@@ -7,8 +7,11 @@ import logging
 import os
 import time
 import traceback
+from collections.abc import Iterable
 from datetime import date
 from pathlib import PurePath
+from urllib.parse import urlsplit
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
@@ -92,7 +95,20 @@ def create_app(settings: Settings) -> Flask:
     app.after_request(write_audit)
     app.after_request(keep_private)
     allow_browsers(app, settings.tenant)
+    below(app, urlsplit(settings.public_base_url).path)
     return app
+
+
+def below(app: Flask, path: str) -> None:
+    """Links and forms of pages begin with the path of our public address, which the proxy takes off before it asks."""
+    inner = app.wsgi_app
+
+    def asked(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        environ["SCRIPT_NAME"] = path
+        return inner(environ, start)
+
+    if path:
+        app.wsgi_app = asked  # type: ignore[method-assign,assignment] # as Flask's manual says
 
 
 def from_environment() -> FrontDoor:

@@ -267,3 +267,16 @@ def test_every_statement_of_the_guideline_is_accounted_for(server: RunningServer
     page = server.get("/rules").text
     assert "Dexamethasone: when, how much" in page
     assert "never an order to click" in page
+
+
+def test_below_a_path_of_a_proxy_every_link_of_a_page_begins_with_it(tmp_path: Path) -> None:
+    variables = {
+        "SPINE_CDS_DATABASE": f"sqlite:///{tmp_path / 's.db'}",
+        "SPINE_CDS_PUBLIC_BASE_URL": "http://127.0.0.1/spine",
+    }
+    client = create_app(config.from_environment(variables)).test_client()
+    for path in ("/", "/rules", "/rules/pain_team", "/playground", "/ledger", "/dashboard"):
+        page = client.get(path).get_data(as_text=True)
+        inner = re.findall(r'(?:href|src|action|formaction|data-[a-z]+)="(/[^"]*)"', page)
+        assert inner, path
+        assert [link for link in inner if not link.startswith("/spine/")] == [], path
