@@ -397,3 +397,79 @@ def test_text_of_the_ledger_is_text(signed_in: Any) -> None:
 @pytest.mark.parametrize("path", ["/dashboard?period=week", "/dashboard?period=week&rule=rehabilitation"])
 def test_everybody_can_use_it(signed_in: Any, path: str, size: tuple[int, int]) -> None:
     assert_accessible(signed_in(path, size=size))
+
+
+# -- the application itself, for a fresh ledger each
+
+
+def browse(folder: Path, *shown: Shown, **variables: str) -> Any:
+    (folder / "tenant.toml").write_text(TENANT)
+    database = f"sqlite:///{folder / 'store.db'}"
+    store = open_store(database)
+    write(store, *shown)
+    store.engine.dispose()
+    given = {"TENANT": str(folder / "tenant.toml"), "DATABASE": database, **variables}
+    return create_app(config.from_environment({f"SPINE_CDS_{name}": one for name, one in given.items()})).test_client()
+
+
+PROPOSED = [overridden("pain_team", at, 40) for at in (BEFORE, LAST)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"decided": ""}, "decided"),
+        ({"decided": "shadow"}, "decided"),
+        ({"until": ""}, "until"),
+        ({"until": "soon"}, "until"),
+        ({"until": str(NOW.date())}, "until"),
+        ({"until": str(NOW.date() + timedelta(days=400))}, "until"),
+        ({"rule": ""}, "rule"),
+    ],
+)
+def test_a_decision_that_cannot_be_kept_names_its_field(tmp_path: Path, changes: dict[str, str], field: str) -> None:
+    client = browse(tmp_path, *PROPOSED)
+    later = str(NOW.date() + timedelta(days=30))
+    form = {"rule": "pain_team", "decided": "declined", "until": later}
+    send: Any = {"auth": ("chair", PASSWORD), "headers": {"Sec-Fetch-Site": "same-origin"}}
+    refused = client.post("/dashboard/decisions", data={**form, **changes}, **send)
+    assert refused.status_code == 400
+    assert refused.get_json()["issue"][0]["expression"] == [field]
+    kept = client.post("/dashboard/decisions", data=form, **send)
+    assert (kept.status_code, kept.headers["Location"]) == (303, "/dashboard")
+    assert kept.headers["Cache-Control"] == "no-store"
+    page = client.get("/dashboard", auth=("chair", PASSWORD)).get_data(as_text=True)
+    assert f"not proposed again until {later}" in page
+    assert "Record decision" not in page
+
+
+def test_a_time_of_which_calls_were_deleted_is_left_out(tmp_path: Path) -> None:
+    """A week of which only a part is kept would look quieter than it was."""
+    old = datetime.combine(periods.of((NOW - timedelta(days=20)).date(), "week").first, datetime.min.time())
+    shown = [Shown("pain_team", old + timedelta(days=6, hours=1), 50), Shown("pain_team", NOW, 7)]
+    asked = {"period": "week", "from": str((NOW - timedelta(days=30)).date())}
+    for days, total, left_out in (("400", "57", False), ("17", "7", True)):
+        client = browse(tmp_path, *(shown if days == "400" else []), RETENTION_DAYS=days)
+        answer = client.get("/dashboard", query_string=asked, auth=("chair", PASSWORD)).get_data(as_text=True)
+        assert f'<td data-label="Shown">{total}</td>' in answer
+        assert ("calls of that time have been deleted" in answer) == left_out
+
+
+def test_without_an_approver_nobody_decides(tmp_path: Path) -> None:
+    client = browse(tmp_path, *PROPOSED)
+    named = (tmp_path / "tenant.toml").read_text()
+    (tmp_path / "tenant.toml").write_text(named.replace('approver = "chair"\n', ""))
+    variables = {"TENANT": str(tmp_path / "tenant.toml"), "DATABASE": f"sqlite:///{tmp_path / 'store.db'}"}
+    client = create_app(
+        config.from_environment({f"SPINE_CDS_{name}": one for name, one in variables.items()})
+    ).test_client()
+    page = client.get("/dashboard", auth=("chair", PASSWORD)).get_data(as_text=True)
+    assert "Nobody is named who could decide" in page
+    assert "Record decision" not in page
+    refused = client.post(
+        "/dashboard/decisions",
+        data={"rule": "pain_team", "decided": "agreed", "until": str(NOW.date() + timedelta(days=3))},
+        auth=("", ""),
+        headers={"Sec-Fetch-Site": "same-origin"},
+    )
+    assert refused.status_code == 401
