@@ -35,12 +35,14 @@ class Shown:
     patient: str = ""  # empty: another one each time
 
 
-def accepted(rule: str, at: datetime, times: int, service: str = PATIENT_VIEW) -> Shown:
-    return Shown(rule, at, times, ACCEPTED, service=service)
+def accepted(rule: str, at: datetime, times: int, service: str = PATIENT_VIEW, tenant: str = "here") -> Shown:
+    return Shown(rule, at, times, ACCEPTED, service=service, tenant=tenant)
 
 
-def overridden(rule: str, at: datetime, times: int, reason: str = "", service: str = PATIENT_VIEW) -> Shown:
-    return Shown(rule, at, times, OVERRIDDEN, reason, service=service)
+def overridden(
+    rule: str, at: datetime, times: int, reason: str = "", service: str = PATIENT_VIEW, tenant: str = "here"
+) -> Shown:
+    return Shown(rule, at, times, OVERRIDDEN, reason, service=service, tenant=tenant)
 
 
 def milliseconds(at: datetime) -> int:

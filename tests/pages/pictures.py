@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import shutil
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from cds_service.store.database import open_store
+from tests.ledger_rows import ORDER_SIGN, PATIENT_VIEW, Shown, accepted, overridden, write
 from tests.pages.conftest import PROGRAMS, QUIET
 from tests.service.conftest import serving
 
@@ -34,7 +38,47 @@ def refused_order(page: Page, url: str) -> None:
     page.get_by_role("article").first.wait_for()
 
 
+def committee(page: Page, url: str) -> None:
+    """Half a year of made-up numbers, by week."""
+    page.goto(f"{url}/dashboard?period=week")
+
+
+def patients_of_a_rule(page: Page, url: str) -> None:
+    """The vignettes on a rule's page."""
+    page.goto(f"{url}/rules/bone_scan_low_yield")
+    page.evaluate("window.scrollTo(0, document.getElementById('patients').offsetTop - 8)")
+
+
+def counted(folder: Path) -> None:
+    """A ledger to look at: twelve weeks of made-up cards and answers."""
+    chance = random.Random(5)
+    store = open_store(f"sqlite:///{folder / 'store.db'}")
+    for week in range(12):
+        at = datetime.now(UTC).replace(tzinfo=None) - timedelta(weeks=week, hours=1)
+        for rule, service, over in SHOWN:
+            number = chance.randrange(18, 46)
+            refused = round(number * over)
+            write(
+                store,
+                overridden(rule, at, refused - 5, "cds-not-applicable", service, tenant="sandbox"),
+                overridden(rule, at, 5, "patient-refuses", service, tenant="sandbox"),
+                accepted(rule, at, round((number - refused) * 0.7), service, tenant="sandbox"),
+                Shown(rule, at, round((number - refused) * 0.3) + 5, service=service, tenant="sandbox"),
+            )
+    store.engine.dispose()
+
+
+SHOWN = (
+    ("suspected_cord_compression", PATIENT_VIEW, 0.3),
+    ("multidisciplinary_review", PATIENT_VIEW, 0.35),
+    ("bone_modifying_agent", PATIENT_VIEW, 0.3),
+    ("symptom_screening", PATIENT_VIEW, 0.55),
+    ("pain_team", PATIENT_VIEW, 0.4),
+    ("whole_spine_mri", ORDER_SIGN, 0.35),
+)
 PICTURES = {
+    "dashboard": (committee, (1280, 820)),
+    "rule": (patients_of_a_rule, (1280, 700)),
     "playground": (opened_chart, (1280, 1000)),
     "playground-narrow": (refused_order, (400, 900)),
 }
@@ -58,8 +102,10 @@ def take(url: str) -> None:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as server:
-        take(server.url)
+    with tempfile.TemporaryDirectory() as folder:
+        counted(Path(folder))
+        with serving(Path(folder)) as server:
+            take(server.url)
 
 
 if __name__ == "__main__":
