@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from fhir_mappings import codes
 from fhir_mappings.units import UCUM
+from hooks.scores import sins
 
 SUBMISSION = "urn:spine-cds:submission"
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
@@ -106,6 +107,8 @@ def grades(name: str) -> tuple[Grade, ...]:
 
 
 def _sites() -> Iterator[tuple[str, tuple[str, str, str]]]:
+    for system, code, display in codes.codings("site_occiput"):
+        yield sins.OCCIPUT, (system, code, display)
     for system, code, display in codes.codings("site_vertebra"):
         level = codes.level(system, code)
         if system == codes.SNOMED and level:
@@ -113,7 +116,7 @@ def _sites() -> Iterator[tuple[str, tuple[str, str, str]]]:
 
 
 def _order(level: str) -> tuple[int, int]:
-    return "CTL".index(level[0]), int(level[1:])
+    return (0, 0) if level == sins.OCCIPUT else ("CTLS".index(level[0]) + 1, int(level[1:]))
 
 
 _SITES: Mapping[str, tuple[str, str, str]] = dict(sorted(_sites(), key=lambda one: _order(one[0])))

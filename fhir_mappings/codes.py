@@ -107,7 +107,7 @@ def label(system: str | None, code: str | None) -> str | None:
 
 
 def level(system: str | None, code: str | None) -> str | None:
-    """Where in the spine a site code lies: a vertebra "C1" to "L5", a region such as "thoracic", or "spine"."""
+    """Where in the spine a site code lies: a vertebra "C1" to "S5", a region such as "thoracic", or "spine"."""
     table = _TABLES.get(system) if system else None
     return None if table is None or not code else table.levels.get(_key(table, code))
 

@@ -41,6 +41,7 @@ REGIONS = {
     "C": {"cervical"},
     "T": {"thoracic"},
     "L": {"lumbar"},
+    "S": {"sacral"},
     "cervical": {"cervical"},
     "thoracic": {"thoracic"},
     "lumbar": {"lumbar"},

@@ -14,12 +14,14 @@ from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import Component, Observation
 from fhir_mappings.units import Problem
 from hooks.facts import Assessment, Measurement, When
+from hooks.scores import sins
 
 LIFE_EXPECTANCY = "life-expectancy"
 GRADED = ("escc", "frankel", "ais")
 # The grades that exist, and no others; the gravest first, which is the one that counts of several.
 GRADES = {name: same_day.ORDER[name] for name in GRADED}
 NUMBERED = {"sins": 18, "tokuhashi": 15, "tomita": 10, "bauer": 4, "nesms": 3, "katagiri": 10}  # highest possible
+OCCIPUT = "site_occiput"
 PREGNANCY_TEST = "lab_pregnancy_test"
 PSYCHOSOCIAL = "psychosocial_screening"
 HIGHEST_SCREEN = 100  # no questionnaire that we know reaches it
@@ -162,5 +164,6 @@ def _parts(components: Iterable[Component]) -> Iterator[tuple[str, Component]]:
 
 
 def _level(observation: Observation) -> str | None:
+    """One vertebra or region. The occiput is a level of SINS alone: no finding of the skull is one of the spine."""
     found = findings.levels([observation.bodySite] if observation.bodySite else None)
-    return min(found) if found else None
+    return min(found) if found else sins.OCCIPUT if OCCIPUT in coded.concepts(observation.bodySite) else None

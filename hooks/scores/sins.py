@@ -18,7 +18,8 @@ MECHANICAL_PAIN = 3
 HIGHEST = 18
 STABLE_MAX, INDETERMINATE_MAX = 6, 12  # 0-6 stable, 7-12 potentially unstable, 13-18 unstable
 
-_JUNCTIONAL = frozenset({"occiput", "C1", "C2", "C7", "T1", "T2", "T11", "T12", "L1", "L5", "S1"})
+OCCIPUT = "occiput"
+_JUNCTIONAL = frozenset({OCCIPUT, "C1", "C2", "C7", "T1", "T2", "T11", "T12", "L1", "L5", "S1"})
 _MOBILE = frozenset({"C3", "C4", "C5", "C6", "L2", "L3", "L4"})
 _SEMIRIGID = frozenset({f"T{n}" for n in range(3, 11)})
 _RIGID = frozenset({"S2", "S3", "S4", "S5"})

@@ -16,7 +16,7 @@ from fhir_mappings import assessments, codes, prefetch
 from fhir_mappings.assessments import Filled, NotValid
 from hooks.facts import Assessment, Measurement
 from hooks.scores import answers, sins
-from tests.mappings.charts import TODAY, facts
+from tests.mappings.charts import SCT, TODAY, coded, condition, facts
 
 ITEMS = (("location", 3), ("pain", 3), ("lesion", 2), ("alignment", 0), ("collapse", 3), ("posterolateral", 3))
 WRITTEN = (
@@ -66,6 +66,17 @@ def test_every_level_is_read_back(level: str) -> None:
     (read,) = facts(written(Filled("sins", 7, level))).assessments
     assert read.level == level
     assert sins.location_points(level) is not None
+
+
+def test_sacrum_and_occiput_can_be_scored_and_a_skull_metastasis_is_none_of_the_spine() -> None:
+    assert {sins.location_points(level) for level in ("occiput", "S1")} == {3}
+    assert [sins.location_points(f"S{n}") for n in range(2, 6)] == [0] * 4
+    assert {"occiput", "S1", "S5"} <= set(assessments.levels())
+    (skull,) = facts(condition(coded(SCT, "94222008"), bodySite=[assessments.site("occiput")])).findings
+    assert "spinal_metastasis" not in skull.concepts
+    assert not skull.levels
+    (sacral,) = facts(condition(coded(SCT, "94222008"), bodySite=[assessments.site("S2")])).findings
+    assert sacral.levels == {"S2"}
 
 
 @pytest.mark.parametrize("filled", [Filled("pain", 3), Filled("escc", "escc-9")])

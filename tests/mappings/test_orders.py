@@ -51,6 +51,7 @@ def study(**more: Any) -> dict[str, Any]:
             {"thoracic"},
         ),
         ({"series": [{"modality": {"code": "MR"}, "bodySite": {"code": "CSPINE"}}]}, {"cervical"}),
+        ({"series": [{"modality": {"code": "MR"}, "bodySite": {"system": SCT, "code": "65985001"}}]}, {"sacral"}),  # S1
         ({"modality": [{"code": "MR"}], "description": "MRI WHOLE SPINE"}, set()),
     ],
 )
