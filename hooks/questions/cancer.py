@@ -83,6 +83,11 @@ def primary_sites(facts: Facts) -> frozenset[str]:
     return frozenset().union(*(f.concepts & PRIMARY for f in facts.findings))
 
 
+def known_primaries(facts: Facts) -> tuple[Finding, ...]:
+    """Confirmed primaries, active or past; "primary unknown" is none."""
+    return tuple(f for f in facts.findings if f.certain and f.concepts & PRIMARY - {"primary_unknown"})
+
+
 def origins(facts: Facts, metastases: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """The primaries that some metastases are said to come from; none unless each of them names one on record."""
     known = {f.source: f for f in facts.findings if f.concepts & PRIMARY}

@@ -31,6 +31,11 @@ def done_since(facts: Facts, start: When | None, *concepts: str) -> tuple[Proced
     return tuple(p for p in found if start and p.when and p.when.surely_since(start))
 
 
+def operated(facts: Facts) -> tuple[Procedure, ...]:
+    """Operations of the spine, newest first."""
+    return tuple(p for p in done(facts, *SURGERY) if not p.elsewhere)
+
+
 def irradiated(facts: Facts) -> tuple[Procedure | Finding, ...]:
     """Every sign of radiotherapy given, whatever its site: fields beside the spine reach the cord as well."""
     return (*done(facts, *RADIOTHERAPY), *facts.finding("prior_irradiation"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hooks import advice, knowledge, proposals
-from hooks.facts import Fact, Facts, Order
+from hooks.facts import Fact, Facts, Order, Procedure
 from hooks.outcomes import CannotTell, Outcome, Recommend, Suggestion, Wording
-from hooks.questions import cancer, compression, histology, imaging, noms, pregnancy, readiness, treatment
+from hooks.questions import cancer, care, compression, histology, imaging, noms, pregnancy, readiness, treatment
 
 KNOWLEDGE = knowledge.load(__name__)
 SURGEON, RADIOTHERAPY = "consult_spine_neurosurgery", "consult_radiation_oncology"
@@ -24,13 +24,15 @@ class Asked:
     emergency: tuple[Fact, ...]
     prior: tuple[Fact, ...]
     operation: tuple[Order, ...]
+    operated: tuple[Procedure, ...]
     gaps: tuple[str, ...]
-    surgeon: bool
+    surgeon: str  # why a surgeon comes first, in words; empty where none does
+    no_primary: bool
     stereotactic: bool
 
 
 def decide(facts: Facts) -> Outcome:
-    """R2, R5, R6, R28, E8, E9, E13, NOMS: speaks for every spinal order, as earlier courses are rarely on record."""
+    """R2, R5, R6, R28, E8, E9, E12, E13, NOMS: speaks for every spinal order, as earlier courses are seldom known."""
     drafts = of_spine(facts)
     if not drafts:
         elsewhere = facts.selected_orders(*treatment.RADIOTHERAPY)
@@ -39,9 +41,10 @@ def decide(facts: Facts) -> Outcome:
     if not tumour and not any(o.levels for o in drafts):
         ask = bool(cancer.bone_metastases(facts))
         return CannotTell(("whether the radiotherapy is for the spine",), ask=ask, because=drafts)
-    asked = _asked(facts, drafts)
+    asked = _asked(facts, drafts, tumour)
     table = asked.table.because if asked.surgeon or asked.table.row else ()
-    because = (*asked.pregnant, *asked.infected, *drafts, *tumour[:2], *asked.emergency, *asked.prior, *table)
+    done = (*asked.prior, *asked.operated[:1])
+    because = (*asked.pregnant, *asked.infected, *drafts, *tumour[:2], *asked.emergency, *done, *table)
     return Recommend(
         because=tuple(dict.fromkeys(because)),
         says=_wording(facts, asked),
@@ -55,7 +58,7 @@ def of_spine(facts: Facts) -> tuple[Order, ...]:
     return tuple(o for o in facts.selected_orders(*treatment.RADIOTHERAPY) if not o.elsewhere)
 
 
-def _asked(facts: Facts, drafts: tuple[Order, ...]) -> Asked:
+def _asked(facts: Facts, drafts: tuple[Order, ...], tumour: tuple[Fact, ...]) -> Asked:
     fresh = KNOWLEDGE.value("fresh")
     table = noms.of(facts)
     return Asked(
@@ -65,8 +68,10 @@ def _asked(facts: Facts, drafts: tuple[Order, ...]) -> Asked:
         emergency=readiness.emergency(facts, fresh),
         prior=treatment.irradiated(facts),
         operation=imaging.pending(facts, *treatment.SURGERY),
+        operated=treatment.operated(facts),
         gaps=_gaps(facts),
-        surgeon=_surgeon_first(facts, table),
+        surgeon=_why_surgeon(facts) if _surgeon_first(facts, table) else "",
+        no_primary=bool(tumour) and _no_primary(facts),
         stereotactic=_stereotactic(table, drafts),
     )
 
@@ -78,6 +83,19 @@ def _surgeon_first(facts: Facts, table: noms.Noms) -> bool:
     unstable, _, _ = noms.stable(facts)
     high = bool(compression.current(facts, KNOWLEDGE.value("fresh")))
     return bool(unstable) or (high and histology.radiosensitivity(facts).kind == "resistant")
+
+
+def _why_surgeon(facts: Facts) -> str:
+    """Only what holds for this patient: instability, the compression, or both."""
+    axes = noms.axes_of(facts)
+    grade = {"high": "compression on record", "grey": "ESCC 1c"}.get(axes.grade or "")
+    known = [part for part in ("unstable spine" if axes.unstable else "", grade) if part]
+    return " and ".join(known) or "need for surgery not yet judged"
+
+
+def _no_primary(facts: Facts) -> bool:
+    """E12. Not where the problem list came in part, nor in hospice care, where no primary is searched for."""
+    return facts.knows("conditions") and not cancer.known_primaries(facts) and not care.comfort_focused(facts)
 
 
 def _gaps(facts: Facts) -> tuple[str, ...]:
@@ -114,6 +132,8 @@ def _variant(facts: Facts, asked: Asked) -> str:
         return "image"
     if asked.surgeon:
         return "operation" if asked.operation else "surgeon"
+    if asked.no_primary and not asked.emergency:
+        return "tissue"
     if asked.prior:
         return "again_known" if treatment.dosed(facts) else "again"
     if asked.emergency:
@@ -124,9 +144,10 @@ def _variant(facts: Facts, asked: Asked) -> str:
 def _wording(facts: Facts, asked: Asked) -> Wording:
     gaps = ", ".join(line.partition(" within")[0] for line in asked.gaps)
     variant = _variant(facts, asked)
-    text = _text(facts, variant, gaps)
+    text = _text(facts, variant, gaps, asked)
     stopped = variant in ("pregnant", "infection")
     lines = [*advice.infection(facts), *text.do, *_pregnancy_lines(facts, asked)]
+    lines += [] if stopped else [*_tissue_lines(asked, variant), *_operated_lines(facts, asked)]
     lines += [asked.table.line()] if asked.table.row and not asked.infected and variant != "image" else []
     lines += [] if asked.infected else _dose_lines(facts, asked, variant)
     if variant == "image":
@@ -138,9 +159,26 @@ def _wording(facts: Facts, asked: Asked) -> Wording:
     return Wording(text.indicator, text.summary, tuple(lines), text.why, text.why_not)
 
 
-def _text(facts: Facts, variant: str, gaps: str) -> Wording:
+def _tissue_lines(asked: Asked, variant: str) -> list[str]:
+    """E12 on a card whose first word is another; tissue never costs the cord its hours."""
+    if not asked.no_primary or variant == "tissue":
+        return []
+    return [KNOWLEDGE.text("tissue_emergency" if asked.emergency else "tissue_line")]
+
+
+def _operated_lines(facts: Facts, asked: Asked) -> list[str]:
+    """R12: which operation went before, and while it heals, that the wound decides; not where the cord is in danger."""
+    if not asked.operated:
+        return []
+    when = asked.operated[0].when
+    heals = not asked.emergency and (when is None or when.maybe_within(KNOWLEDGE.value("wound"), facts.as_of))
+    return [KNOWLEDGE.text("operated_lately" if heals else "operated", operation=treatment.words(asked.operated))]
+
+
+def _text(facts: Facts, variant: str, gaps: str, asked: Asked) -> Wording:
     """An earlier course stands in the summary with its dose where there is room."""
-    words = {"cancer": cancer.name(facts), "gaps": gaps, "study": proposals.study(facts)}
+    words = {"gaps": gaps, "study": proposals.study(facts), "surgeon": asked.surgeon}
+    words["cancer"] = cancer.name(facts)
     if variant != "again_known":
         return KNOWLEDGE.card(variant, **words)
     words["courses"] = treatment.again(facts)[0]

@@ -15,7 +15,7 @@ def decide(facts: Facts) -> Outcome:
     metastases = cancer.spinal_metastases(facts)
     if not metastases:
         return CannotTell(("whether the spine is affected",), because=cancer.bone_metastases(facts))
-    known = tuple(f for f in facts.findings if f.certain and f.concepts & cancer.PRIMARY - {"primary_unknown"})
+    known = cancer.known_primaries(facts)
     if known:
         return NotApplicable("a primary tumour is on record", known)
     if not facts.knows("conditions"):
