@@ -4,6 +4,7 @@ PORT ?= 8080
 BIN := .venv/bin
 # Workers of the tests, which wait more than they reckon: more than there are processors. A file stays with one worker.
 WORKERS ?= 4
+unexport PYTHONDONTWRITEBYTECODE  # the tests start Python some hundred times
 PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test setup check bench

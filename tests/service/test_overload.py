@@ -291,6 +291,7 @@ def test_callers_who_hang_up_leave_nothing_behind(slow: SlowServer) -> None:
         for line in gone:
             line.sendall(head(length=f"Content-Length: {len(body)}\r\nX-Until: {gate}") + body)
         until(lambda: slow.inside("calls") == ANSWERING + WAITING and all_read(slow, gone))
+        until(lambda: slow.inside("quick") == 0)  # where those were refused who are too many
     slow.open(gate)
     quiet(slow)
     assert slow.get("/health/ready").status_code == 200
