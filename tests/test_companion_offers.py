@@ -11,7 +11,7 @@ from hooks import cards, companion, order_select, patient_view
 from hooks.facts import Assessment, Facts, Finding, Measurement, When
 from hooks.knowledge import KnowledgeError
 from hooks.questions import grid, prognosis
-from hooks.scores import answers
+from hooks.scores import answers, katagiri, nesms, tomita
 from tests.read_vignettes import all_vignettes
 
 TODAY = date(2026, 11, 24)
@@ -104,11 +104,69 @@ def test_words_that_do_not_fit_the_points_are_refused(data: dict[str, object]) -
     ("nesms", {"bauer": 2, "ambulatory": 1, "albumin": 1}, "3", ""),
     ("katagiri", {}, "0 to 10", ""),
     ("katagiri", {"primary": 3, "visceral": 2, "laboratory": 2}, "7 to 10", "risk: high"),
-    ("tokuhashi", {"primary": 0, "organs": 0, "extraspinal": 0, "vertebral": 0}, "0 to 4", "under 6 months"),
+    ("bauer", {"not_lung": 0, "no_visceral": 0}, "0 to 1", "historical strategy: supportive care, no surgery"),
+    ("tokuhashi", {"primary": 0, "organs": 0, "extraspinal": 0, "vertebral": 0}, "0 to 4",
+     "historical estimate: under 6 months"),
 ])  # fmt: skip
 def test_a_score_so_far(score: str, known: dict[str, int], text: str, meaning: str) -> None:
     found = answers.result(score, known)
     assert (found.text, found.meaning) == (text, meaning)
+    still = len(answers.FORMS[score].items) - len(known)
+    assert found.words.endswith(f"({still} of {len(answers.FORMS[score].items)} items open)") == bool(still)
+
+
+def test_a_range_that_is_one_number_still_says_what_is_open() -> None:
+    assert answers.result("nesms", {"bauer": 2, "ambulatory": 1}).words == "3 (1 of 3 items open)"
+    assert answers.result("sins", {"pain": 3, "location": 3, "lesion": 2, "alignment": 4, "collapse": 2}).words == (
+        "14 to 17, unstable (1 of 6 items open)"
+    )
+
+
+def words_of(score: str, item: str) -> dict[int, str]:
+    return {k: v.lower() for one in answers.FORMS[score].items if one.key == item for k, v in one.answers.items()}
+
+
+CALLED = {"primary_liver_hcc": "liver", "primary_colorectal": "colon or rectum", "primary_esophagus": "oesophagus",
+          "primary_kidney_rcc": "kidney", "primary_biliary": "gallbladder", "primary_sarcoma_soft_tissue": "sarcoma",
+          "primary_cervix_uteri": "cervix", "primary_head_neck": "head and neck",
+          "plasmacytoma_solitary": "plasmacytoma", "myeloma_in_remission": "myeloma", "myeloma_smouldering": "myeloma",
+          "small_cell_lung": "lung", "non_small_cell_lung": "lung", "primary_bone_tumour": "sarcoma"}  # fmt: skip
+OTHERS = {"primary_testis_seminoma", "primary_neuroendocrine_carcinoid", "primary_mesothelioma", "primary_other"}
+
+
+def test_the_groups_of_the_form_are_those_of_the_scores() -> None:
+    groups = {"tomita": {site: (one,) for site, one in tomita.PRIMARY.items()}, "katagiri": katagiri.PRIMARY}
+    for score, primaries in groups.items():
+        said = words_of(score, "primary")
+        for site, points in primaries.items():
+            word = "others" if site in OTHERS else CALLED.get(site, site.removeprefix("primary_"))
+            assert word in said[points[0]], (score, site)
+
+
+def test_the_laboratory_limits_of_the_form_are_those_of_the_score() -> None:
+    said = words_of("katagiri", "laboratory")
+    for points, limits in ((1, katagiri.ABNORMAL), (2, katagiri.CRITICAL)):
+        for test, below, from_ in limits:
+            number = f"{int(below):,}".replace(",", " ") if below and below.isdigit() else below or from_
+            assert f"below {number}" in said[points] if below else f"{number} " in said[points], test
+
+
+def test_what_was_not_confirmed_says_so() -> None:
+    notes = {one.key: one.note for one in answers.FORMS["katagiri"].items}
+    assert not katagiri.ITEM_LIMITS_CHECKED
+    assert not tomita.GROUPS_CHECKED
+    assert not nesms.CUT_OFFS_CHECKED
+    assert "not confirmed" in notes["primary"]
+    assert "not confirmed" in notes["laboratory"]
+    assert "not confirmed" in answers.FORMS["nesms"].caveat
+
+
+def test_a_total_has_its_caveats_beside_it() -> None:
+    assert answers.caveats("tokuhashi", {"primary_myeloma"})[0] == "Not calibrated for this disease."
+    assert "too pessimistic" in answers.caveats("tokuhashi", {"primary_breast"})[0]
+    assert "69 operated" in answers.caveats("bauer", set())[0]
+    assert answers.caveats("sins", {"primary_myeloma"}) == ()
+    assert answers.caveats("katagiri", ())[0].startswith("Most of its 808")
 
 
 # -- the way to it

@@ -12,17 +12,13 @@ from cds_service.front import ARRIVED
 from cds_service.pages import companion_requests as requests
 from cds_service.pages.companion_frame import prepare
 from cds_service.pages.companion_requests import Arrived
-from cds_service.pages.companion_words import card_words, grid_words
+from cds_service.pages.companion_words import card_words, form_words, grid_words
 from cds_service.routes import Service, here
 from cds_service.smart import banner, chart, form, login, work, writing
 from cds_service.smart.form import Section
 from cds_service.smart.sessions import Session
 from cds_service.smart.work import Work
 from cds_service.smart.writing import Outcome
-from fhir_mappings import assessments
-from hooks.questions import prognosis
-from hooks.scores import sins
-from hooks.scores.answers import FORMS, SINS_MEANING
 
 companion_pages = Blueprint("companion", __name__)
 prepare(companion_pages)
@@ -129,15 +125,10 @@ def _app(
         launch=arrived.opened.id,
         patient=banner.read(read.answers.get(chart.PATIENT), arrived.session.patient),
         grid=grid_words(facts),
-        prognosis=prognosis.lines(facts),
-        of_chart=prognosis.settled(facts),
         cards=[card_words(card) for card in read.answered.cards],
         given=kept.answers if kept else {},
         sections={one.key: one for one in _sections(kept)},
-        forms=FORMS,
-        grades={name: assessments.grades(name) for name in assessments.GRADES},
-        levels=[(level, sins.location_points(level)) for level in assessments.levels()],
-        bands=[SINS_MEANING[sins.band(total)] for total in range(sins.HIGHEST + 1)],
+        **form_words(facts),
         begun={answer.split(".")[0] for answer in (kept.answers if kept else {})},
         today=today.isoformat(),
         said=said,

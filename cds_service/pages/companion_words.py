@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from fhir_mappings import assessments
 from hooks.card_text import describe
 from hooks.facts import Facts
 from hooks.plain_text import plain
-from hooks.questions import grid
+from hooks.questions import cancer, grid, prognosis
+from hooks.scores import answers, sins
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,21 @@ def grid_words(facts: Facts) -> list[AxisWords]:
         AxisWords(one.name, one.state, tuple((plain(describe(fact)), fact.source) for fact in one.facts), one.missing)
         for one in grid.of(facts)
     ]
+
+
+def form_words(facts: Facts) -> dict[str, Any]:
+    """What the form's template needs: items and answers of all that can be recorded, and what the chart says of them."""
+    sites = cancer.primary_sites(facts)
+    return {
+        "forms": answers.FORMS,
+        "scales": answers.SCALES,
+        "caveats": {key: answers.caveats(key, sites) for key in answers.FORMS},
+        "prognosis": prognosis.lines(facts),
+        "of_chart": prognosis.settled(facts),
+        "grades": {name: assessments.grades(name) for name in assessments.GRADES},
+        "levels": [(level, sins.location_points(level)) for level in assessments.levels()],
+        "bands": [answers.SINS_MEANING[sins.band(total)] for total in range(sins.HIGHEST + 1)],
+    }
 
 
 def card_words(card: dict[str, Any]) -> CardWords:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
 from hooks.knowledge import KnowledgeError
-from hooks.scores import bauer, katagiri, nesms, sins, tokuhashi, tomita
+from hooks.scores import bauer, katagiri, nesms, performance, sins, tokuhashi, tomita
 from hooks.scores.points import Items, Total
 from hooks.scores.sins import Score
 
@@ -28,6 +28,7 @@ class Item:
     key: str
     name: str
     answers: Mapping[int, str]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,16 @@ class Form:
     title: str
     scale: str
     items: tuple[Item, ...]
+    caveat: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A grade without items: its answers by value, in the order in which a form shows them."""
+
+    key: str
+    title: str
+    answers: Mapping[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,14 @@ class Result:
     meaning: str
     missing: tuple[str, ...]
     total: int | None
+    items: int = 0  # how many there are
+
+    @property
+    def words(self) -> str:
+        """A range is never shown without how many items are open: it would be taken for the total."""
+        meaning = f", {self.meaning}" if self.meaning else ""
+        still = f" ({len(self.missing)} of {self.items} items open)" if self.missing else ""
+        return f"{self.text}{meaning}{still}"
 
 
 def read(data: Mapping[str, Any], points: Mapping[str, Items]) -> Mapping[str, Form]:
@@ -58,17 +77,25 @@ def read(data: Mapping[str, Any], points: Mapping[str, Items]) -> Mapping[str, F
 
 
 def _form(score: str, entry: Mapping[str, Any], items: Items) -> Form:
-    if set(entry) != {"title", "scale", *items}:
+    if set(entry) - {"caveat"} != {"title", "scale", *items}:
         raise KnowledgeError(f"answers.toml: {score}: missing or unknown items")
     asked = tuple(_item(score, key, entry[key], items[key]) for key in items)
-    return Form(score, entry["title"], entry["scale"], asked)
+    return Form(score, entry["title"], entry["scale"], asked, entry.get("caveat", ""))
 
 
 def _item(score: str, key: str, entry: Mapping[str, str], points: tuple[int, ...]) -> Item:
-    answers = {int(point): words for point, words in entry.items() if point != "name"}
+    answers = {int(point): words for point, words in entry.items() if point not in ("name", "note")}
     if set(answers) != set(points) or not entry.get("name"):
         raise KnowledgeError(f"answers.toml: {score}.{key}: its points are {points}")
-    return Item(key, entry["name"], MappingProxyType(answers))
+    return Item(key, entry["name"], MappingProxyType(answers), entry.get("note", ""))
+
+
+def read_scale(key: str, entry: Mapping[str, str], values: Iterable[int]) -> Scale:
+    """Raises KnowledgeError where the words do not fit the values."""
+    answers = {int(value): words for value, words in entry.items() if value != "title"}
+    if set(answers) != set(values) or not entry.get("title"):
+        raise KnowledgeError(f"answers.toml: {key}: its values are {sorted(values)}")
+    return Scale(key, entry["title"], MappingProxyType(answers))
 
 
 POINTS: Mapping[str, Items] = {
@@ -79,7 +106,9 @@ POINTS: Mapping[str, Items] = {
     "nesms": nesms.ITEMS,
     "katagiri": katagiri.ITEMS,
 }
-FORMS = read(tomllib.loads((resources.files("hooks.scores") / "answers.toml").read_text(encoding="utf-8")), POINTS)
+_WORDS = tomllib.loads((resources.files("hooks.scores") / "answers.toml").read_text(encoding="utf-8"))
+SCALES = MappingProxyType({key: read_scale(key, _WORDS.pop(key), values) for key, values in performance.ASKED.items()})
+FORMS = read(_WORDS, POINTS)
 
 
 def result(score: str, known: Mapping[str, int]) -> Result:
@@ -87,13 +116,15 @@ def result(score: str, known: Mapping[str, int]) -> Result:
     total = TOTALS[score](known)
     missing = tuple(one.name for one in FORMS[score].items if one.key not in known)
     exact = total.lowest if not missing else None
-    return Result(str(total), _meaning(score, total), missing, exact)
+    return Result(str(total), _meaning(score, total), missing, exact, len(FORMS[score].items))
 
 
 def _meaning(score: str, total: Total | Score) -> str:
     if isinstance(total, Score):
         return SINS_MEANING.get(total.band() or "", "")
-    return BANDS[score](total) or "" if score in BANDS else ""
+    said, band = _BANDS.get(score, ("", None))
+    found = band(total) if band else None
+    return f"{said}: {found}" if found else ""
 
 
 TOTALS: Mapping[str, Callable[[Mapping[str, int]], Total | Score]] = {
@@ -104,9 +135,21 @@ TOTALS: Mapping[str, Callable[[Mapping[str, int]], Total | Score]] = {
     "nesms": nesms.score,
     "katagiri": katagiri.score,
 }
-BANDS: Mapping[str, Callable[[Total], str | None]] = {
-    "tokuhashi": tokuhashi.band,
-    "tomita": tomita.band,
-    "bauer": bauer.band,
-    "katagiri": lambda total: f"risk: {found}" if (found := katagiri.band(total)) else None,
+# Predictions and strategies are those of their day, and are never said as if they were today's.
+_BANDS: Mapping[str, tuple[str, Callable[[Total], str | None]]] = {
+    "tokuhashi": ("historical estimate", tokuhashi.band),
+    "tomita": ("historical strategy", tomita.band),
+    "bauer": ("historical strategy", bauer.band),
+    "katagiri": ("risk", katagiri.band),
 }
+_CALIBRATED: Mapping[str, Callable[[Collection[str]], bool]] = {
+    "tokuhashi": tokuhashi.calibrated,
+    "tomita": tomita.calibrated,
+}
+
+
+def caveats(score: str, sites: Collection[str]) -> tuple[str, ...]:
+    """What must be said beside a total of a patient with these primaries."""
+    known = _CALIBRATED.get(score)
+    of_disease = () if known is None or known(sites) else ("Not calibrated for this disease.",)
+    return (*of_disease, *((FORMS[score].caveat,) if FORMS[score].caveat else ()))

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 CHECKED = False
 KPS_OF_ECOG: Mapping[int, tuple[int, int]] = {0: (90, 100), 1: (70, 80), 2: (50, 60), 3: (30, 40), 4: (10, 20)}
 
+ASKED: Mapping[str, tuple[int, ...]] = {"ecog": tuple(range(5)), "kps": tuple(range(10, 101, 10))}  # of the living
+
 
 def kps_range(ecog: int) -> tuple[int, int]:
     """Lowest and highest Karnofsky value that an ECOG grade stands for. ValueError outside 0 to 4 (5 is death)."""

@@ -24,7 +24,7 @@ SINS = {  # the six items, and an answer of each: 3 + 3 + 2 + 0 + 3 + 3 = 14
     "Pain": "Mechanical:",
     "Bone lesion": "Lytic",
     "Radiographic spinal alignment": "Normal",
-    "Vertebral body collapse": "Collapse of 50 % or more",
+    "Vertebral body collapse": "Collapse of more than 50 %",
     "Posterolateral involvement of spinal elements": "Both sides",
 }
 
@@ -171,7 +171,7 @@ def test_all_that_it_takes_is_written_at_once(start: Start, ehr: Ehr) -> None:
         page.get_by_role("region", name="Prognosis").locator("details[open]").get_by_role(
             "group", name=item
         ).get_by_label(answer).check()
-    expect(page.get_by_role("status", name="Tomita total")).to_have_text("2, wide or marginal excision")
+    expect(page.get_by_role("status", name="Tomita total")).to_have_text("2, historical strategy: wide or marginal excision")
     page.get_by_role("button", name="Review and write").click()
     page.get_by_role("button", name="Write to the chart").click()
     told = page.get_by_role("region", name="What was written").get_by_role("listitem")
