@@ -137,7 +137,7 @@ def test_without_needed_data(doctor: Doctor, healthy: FhirServer, kind: str) -> 
 
 def test_slow_searches(doctor: Doctor, healthy: FhirServer, tmp_path: Path) -> None:
     tenant = tmp_path / "tenant.toml"
-    tenant.write_text('environment = "sandbox"\n[tenant]\nname = "here"\n[fhir]\ntimeout_seconds = 2.0\n')
+    tenant.write_text('environment = "sandbox"\n[tenant]\nname = "here"\n[fhir]\ntimeout_seconds = 4.0\n')
     imaging, procedures = healthy.replies["ImagingStudy"], healthy.replies["Procedure"]
 
     def after(seconds: float, given: Any) -> Any:
@@ -147,14 +147,14 @@ def test_slow_searches(doctor: Doctor, healthy: FhirServer, tmp_path: Path) -> N
 
         return answer
 
-    healthy.replies["ImagingStudy"] = after(2.2, imaging)
-    healthy.replies["Procedure"] = after(1.2, procedures)
+    healthy.replies["ImagingStudy"] = after(4.2, imaging)
+    healthy.replies["Procedure"] = after(2.2, procedures)
     said = doctor(healthy.url, "--patient", PATIENT, "--tenant", str(tenant))
     assert said.code == 1
     assert said.query("imaging")["slow"] == "too slow"
     assert said.query("procedures")["slow"] == "slow"
     assert said.query("conditions")["slow"] == ""
-    assert "the budget of a whole call is 2000 ms" in said.report["gaps"][0]
+    assert "the budget of a whole call is 4000 ms" in said.report["gaps"][0]
 
 
 def test_the_doctors_own_search_slows_none_of_the_services(doctor: Doctor, healthy: FhirServer) -> None:
@@ -165,7 +165,7 @@ def test_the_doctors_own_search_slows_none_of_the_services(doctor: Doctor, healt
 
 
 def test_a_search_that_never_ends(doctor: Doctor, healthy: FhirServer) -> None:
-    healthy.replies["Procedure"] = lambda _: time.sleep(3)
+    healthy.replies["Procedure"] = fhir_stub.silent
     said = doctor(healthy.url, "--patient", PATIENT, "--timeout", "1")
     assert said.query("procedures")["problems"] == {"timed out after 1 s": 1}
     assert said.code == 1
