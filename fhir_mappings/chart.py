@@ -140,7 +140,7 @@ class _Reader:
     def chart(self, selections: frozenset[str] | None) -> Chart:
         """Goes through the record; no resource is held longer than it is looked at, unless it counts."""
         patient = self._patient()
-        found = Collected(_twins(entry.full_url for entry in self._entries() if entry.full_url))
+        found = Collected(self._twins())
         for key, reference, full_url, resource in self._decoded(self.others):
             if full_url and full_url.startswith("urn:"):  # what a Bundle calls it, where that is no address
                 found.names[full_url] = reference
@@ -222,8 +222,26 @@ class _Reader:
         if self.sources[key].state != UNAVAILABLE:
             self.sources[key] = Source(PARTIAL, reason)
 
-    def _entries(self) -> Iterator[_Entry]:
-        return chain(self.people, self.others)
+    def _full_urls(self) -> Iterator[str]:
+        return (entry.full_url for entry in chain(self.people, self.others) if entry.full_url)
+
+    def _shelves(self) -> set[tuple[str, str]]:
+        """Server and type of the addresses "base/Type/id" under which entries came: few, however many entries."""
+        places = {full_url.rpartition("/")[0] for full_url in self._full_urls()}
+        shelves = ((place.rpartition("/")[0], place.rpartition("/")[2]) for place in places if is_web(place))
+        return {(base, kind) for base, kind in shelves if TYPE_NAME.fullmatch(kind)}
+
+    def _twins(self) -> dict[tuple[str, str], str]:
+        """Names for resources that share type and id, but stand on different servers: two resources, not two versions.
+
+        The first server by its name keeps the plain one; a name is never shown, the reference is.
+        """
+        if len({base for base, _ in self._shelves()}) < 2:
+            return {}
+        places: dict[str, list[str]] = {}
+        for full_url in sorted({full_url for full_url in self._full_urls() if is_web(full_url)}):
+            places.setdefault("/".join(full_url.split("/")[-2:]), []).append(full_url)
+        return {(name, place): f"{name} ({place})" for name, found in places.items() for place in found[1:]}
 
     def _patient(self) -> Patient | None:
         """This patient, as last written; learns by what names the record may call it, before anything is judged.
@@ -234,7 +252,7 @@ class _Reader:
         own = [one for one in people if one[3].id == self.patient_id]
         for _, _, full_url, _ in sorted(own, key=lambda one: (one[0] != "patient", one[2] or "")):
             self.ours.add_name(full_url)
-        self.ours.learn_alias(_bases(entry.full_url for entry in self._entries() if entry.full_url))
+        self.ours.learn_alias(base for base, kind in self._shelves() if kind != "Patient")
         found: Patient | None = None
         for _, reference, full_url, resource in people:
             if resource.id != self.patient_id:
@@ -244,23 +262,3 @@ class _Reader:
             else:
                 found = newer_patient(found, resource)
         return found
-
-
-def _bases(full_urls: Iterable[str]) -> set[str]:
-    """The servers by whose names resources other than patients came: of "base/Type/id" the base."""
-    places = {full_url.rpartition("/")[0].rpartition("/") for full_url in full_urls}
-    return {base for base, _, kind in places if is_web(base) and TYPE_NAME.fullmatch(kind) and kind != "Patient"}
-
-
-def _twins(full_urls: Iterable[str]) -> dict[tuple[str, str], str]:
-    """Names for resources that share type and id, but stand on different servers: two resources, not two versions.
-
-    The first server by its name keeps the plain one; a name is never shown, the reference is.
-    """
-    web = {full_url for full_url in full_urls if is_web(full_url)}
-    if len({full_url.rpartition("/")[0].rpartition("/")[0] for full_url in web}) < 2:
-        return {}
-    places: dict[str, list[str]] = {}
-    for full_url in sorted(web):
-        places.setdefault("/".join(full_url.split("/")[-2:]), []).append(full_url)
-    return {(reference, place): f"{reference} ({place})" for reference, found in places.items() for place in found[1:]}
