@@ -6,19 +6,26 @@ from dataclasses import dataclass
 
 from hooks.card_text import sentence
 from hooks.facts import Fact, Facts
-from hooks.questions import compression, histology, neurology, noms, stability
+from hooks.questions import compression, histology, neurology, noms, recorded, stability
 
 NOT_KNOWN = "not known"
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis: its state in words, the facts that it rests on, and what is missing to know it."""
+    """One axis: its state in words, the facts that it rests on, and what is missing to know it.
+
+    `earlier` was graver than what has replaced it since; `old` is too old to count; `scores` are prognosis scores as
+    somebody recorded them: the state does not rest on any of these.
+    """
 
     name: str
     state: str
     facts: tuple[Fact, ...]
     missing: tuple[str, ...]
+    earlier: tuple[Fact, ...] = ()
+    old: tuple[Fact, ...] = ()
+    scores: tuple[Fact, ...] = ()
 
 
 def of(facts: Facts) -> tuple[Axis, ...]:
@@ -38,11 +45,28 @@ def of(facts: Facts) -> tuple[Axis, ...]:
     missing = tuple(one for one in axes.missing if one not in others)
     visceral = facts.finding("visceral_or_brain_metastasis")
     return (
-        Axis("Neurologic", _neurologic(axes), _once(neurologic), missing),
+        Axis("Neurologic", _neurologic(axes), _once(neurologic), missing, _graver(facts, "escc", "frankel", "ais")),
         Axis("Oncologic", _oncologic(kind), _once(kind.because), no_kind),
-        Axis("Mechanical", _mechanical(facts, axes), _once(mechanical), no_sins),
-        Axis("Systemic", _systemic(axes), _once((*systemic, *visceral)), no_fitness),
+        Axis("Mechanical", _mechanical(facts, axes), _once(mechanical), no_sins, _graver(facts, "sins")),
+        Axis(
+            "Systemic",
+            _systemic(axes),
+            _once((*systemic, *visceral)),
+            no_fitness,
+            old=_once(tuple(one for name in recorded.MEASURED for one in _aged(facts, name, systemic))),
+            scores=tuple(one for name in recorded.PROGNOSIS for one in recorded.newest(facts, name)),
+        ),
     )
+
+
+def _graver(facts: Facts, *names: str) -> tuple[Fact, ...]:
+    return tuple(one for name in names for one in recorded.earlier(facts, name))
+
+
+def _aged(facts: Facts, name: str, counted: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """A result that is on record and does not count: more than "not known", and less than known."""
+    found = facts.measured(name)
+    return (found,) if found and found not in counted else ()
 
 
 def _once(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
@@ -66,7 +90,9 @@ def _mechanical(facts: Facts, axes: noms.Axes) -> str:
         return sentence(NOT_KNOWN)
     worst = stability.worst(facts)
     between = not axes.unstable and worst is not None and worst.score.band() == "indeterminate"
-    return "Potentially unstable" if between else "Unstable" if axes.unstable else "Stable"
+    state = "Potentially unstable" if between else "Unstable" if axes.unstable else "Stable"
+    before = {stability.band(found) for one in recorded.earlier(facts, "sins") if (found := stability.of(one))}
+    return f"{state} now, unstable before" if "unstable" in before and not axes.unstable else state
 
 
 def _systemic(axes: noms.Axes) -> str:

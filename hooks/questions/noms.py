@@ -232,22 +232,23 @@ def fitness(facts: Facts) -> tuple[bool | None, tuple[Fact, ...], tuple[str, ...
         months = None
     if performance and not (performance.when and performance.when.surely_within(days, facts.as_of)):
         performance = None
-    good = _good(performance.name, performance.value) if performance else None
+    well = good(performance.name, performance.value) if performance else None
     long = months.value >= TABLE.value("months") if months else None
     known: tuple[Fact, ...] = tuple(m for m in (performance, months) if m)
     missing = (
         *(
             ("performance status within {fresh} (ECOG or Karnofsky)".format_map(TABLE.thresholds),)
-            if good is None
+            if well is None
             else ()
         ),
         *(("estimate of life expectancy within {fresh}".format_map(TABLE.thresholds),) if long is None else ()),
     )
-    fit = _all(good, long)
+    fit = _all(well, long)
     return fit, known, () if fit is not None else missing
 
 
-def _good(name: str, value: Decimal) -> bool | None:
+def good(name: str, value: Decimal) -> bool | None:
+    """Does the performance status allow surgery and stereotactic treatment? None between the two limits."""
     if name == "ecog":
         return value <= TABLE.value("ecog_good")
     if value >= TABLE.value("kps_good"):

@@ -89,6 +89,11 @@ def worst(facts: Facts) -> Instability | None:
     return max(levels, key=lambda i: (i.score.lowest, i.score.highest)) if levels else None
 
 
+def band(found: Instability) -> str:
+    """The band in which it surely is at least."""
+    return sins.band(found.score.lowest)
+
+
 def performance(facts: Facts) -> Measurement | None:
     """The newest ECOG or Karnofsky value; the two scales are never turned into one another."""
     known = [(m.when, m) for m in (facts.measured("ecog"), facts.measured("kps")) if m and m.when]
