@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from hooks.facts import Fact, Facts, Finding, Irradiated, Order, Procedure, When
 from hooks.questions import imaging, levels
@@ -42,13 +43,30 @@ def irradiated(facts: Facts) -> tuple[Procedure | Finding, ...]:
 
 
 def again(facts: Facts) -> tuple[str, ...]:
-    """E8. What to say where radiotherapy is on record: its doses, or else its newest date; nothing without any."""
+    """E8. What to say where radiotherapy is on record: its doses, or else where and when last; nothing without any."""
     given = irradiated(facts)
     courses = dosed(facts)
     if courses:
         return (_listed(courses, [one for one in given if one not in courses]),)
-    dates = [one.when for one in given if one.when]
-    return (max(dates, key=lambda when: when.latest).text if dates else "date not recorded",) if given else ()
+    if not given:
+        return ()
+    last = max(given, key=lambda one: one.when.latest if one.when else date.min)
+    place = [", ".join(sorted(last.levels, key=_from_above))] if last.levels else []
+    return (", ".join([*place, last.when.text if last.when else "date not recorded"]),)
+
+
+def irradiated_there(facts: Facts, order: Order) -> tuple[str, ...]:
+    """The vertebrae of an order that were irradiated before or lie next to one that was, from above, in words."""
+    before = frozenset(level for one in irradiated(facts) for level in _levels(one) if level in levels.VERTEBRAE)
+    wanted = (level for level in order.levels if level in levels.VERTEBRAE)
+    met = [level for level in wanted if any(not levels.apart((level, other)) for other in before)]
+    words = {True: "the same level", False: "adjacent"}
+    return tuple(f"{level} ({words[level in before]})" for level in sorted(met, key=_from_above))
+
+
+def _levels(one: Procedure | Finding) -> frozenset[str]:
+    volumes = one.doses if isinstance(one, Procedure) else ()
+    return one.levels.union(*(volume.levels for volume in volumes))
 
 
 def dosed(facts: Facts) -> tuple[Procedure, ...]:

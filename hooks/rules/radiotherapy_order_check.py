@@ -23,6 +23,7 @@ class Asked:
     infected: tuple[Fact, ...]
     emergency: tuple[Fact, ...]
     prior: tuple[Fact, ...]
+    there: tuple[str, ...]  # levels of the order that were irradiated, or lie next to one that was
     operation: tuple[Order, ...]
     operated: tuple[Procedure, ...]
     gaps: tuple[str, ...]
@@ -67,6 +68,7 @@ def _asked(facts: Facts, drafts: tuple[Order, ...], tumour: tuple[Fact, ...]) ->
         infected=advice.infected(facts),
         emergency=readiness.emergency(facts, fresh),
         prior=treatment.irradiated(facts),
+        there=tuple(dict.fromkeys(level for o in drafts for level in treatment.irradiated_there(facts, o))),
         operation=imaging.pending(facts, *treatment.SURGERY),
         operated=treatment.operated(facts),
         gaps=_gaps(facts),
@@ -179,15 +181,19 @@ def _text(facts: Facts, variant: str, gaps: str, asked: Asked) -> Wording:
     """An earlier course stands in the summary with its dose where there is room."""
     words = {"gaps": gaps, "study": proposals.study(facts), "surgeon": asked.surgeon}
     words["cancer"] = cancer.name(facts)
+    if asked.prior:
+        words["courses"] = treatment.again(facts)[0]
+    if variant == "again":
+        return advice.that_fits(KNOWLEDGE.card(one, **words) for one in ("again", "again_short"))
     if variant != "again_known":
         return KNOWLEDGE.card(variant, **words)
-    words["courses"] = treatment.again(facts)[0]
     return advice.that_fits(KNOWLEDGE.card(one, **words) for one in ("again_known", "again_known_short"))
 
 
 def _dose_lines(facts: Facts, asked: Asked, variant: str) -> list[str]:
     """Of earlier courses and of stereotactic treatment."""
     lines = list(advice.again(facts)) if asked.prior else [] if variant == "ask" else [KNOWLEDGE.text("prior")]
+    lines += [KNOWLEDGE.text("there", there=" and ".join(asked.there))] if asked.there else []
     unknown = treatment.not_recorded(facts) if treatment.dosed(facts) else ()
     lines += [KNOWLEDGE.text("obtain", unknown=" and ".join(unknown))] if unknown else []
     return lines + ([KNOWLEDGE.text("stereotactic_line")] if asked.stereotactic and variant != "stereotactic" else [])

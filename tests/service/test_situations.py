@@ -161,3 +161,44 @@ def test_all_dates_move_with_the_day() -> None:
     assert "2026-11-19" in now
     assert "2026-12-29" in later
     assert examples.as_of(now, DAYS[0] + timedelta(40)) == later
+
+
+def sins_rows() -> list[Any]:
+    return [
+        pytest.param(row, id=f"{name}-{row['id']}")
+        for name, one in situations.every().items()
+        for row in one.rows.get("assessments", ())
+        if row["code"][1] == "sins" and "parts" in row
+    ]
+
+
+@pytest.mark.parametrize("row", sins_rows())
+def test_the_parts_of_a_score_make_its_total(row: dict[str, Any]) -> None:
+    assert sum(points for _, points in row["parts"]) == row["value"]
+
+
+def test_what_is_said_of_an_unstable_vertebra_is_in_its_parts() -> None:
+    (row,) = (one for one in situations.every()["unstable_spine"].rows["assessments"] if one["id"] == "sins")
+    points = {code[1]: number for code, number in row["parts"]}
+    assert "translated" in situations.every()["unstable_spine"].about
+    assert points["sins-alignment"] == 4  # translation; 2 would be a deformity without it
+
+
+def test_all_four_axes_are_known_where_the_title_says_so() -> None:
+    cards = asked("radiotherapy_due", "patient-view", DAYS[0]).cards
+    team = next(card for card in cards if "three specialties" in str(card["summary"]))
+    assert "Systemic: ECOG 1" in str(team["detail"])
+    lacking = ("SINS", "epidural", "performance", "primary", "estimate")
+    assert not [word for word in lacking if f"- {word}" in str(team["detail"]).partition("**Not known**")[2]]
+
+
+def test_the_order_is_for_the_level_that_is_compressed() -> None:
+    situation = situations.every()["confirmed_compression"]
+    (escc,) = (one for one in situation.rows["assessments"] if one["id"] == "escc")
+    assert situations.orders()[situation.order]["site"] == escc["site"]
+
+
+def test_a_second_course_says_where_the_first_one_was() -> None:
+    (card, *_) = asked("second_radiotherapy", "order-select", DAYS[0]).cards
+    assert "T10" in str(card["summary"])
+    assert "T10 (the same level)" in str(card["detail"])
