@@ -18,6 +18,7 @@ SUBMISSION = "urn:spine-cds:submission"
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 SINS = "sins"
 GRADES = ("escc", "frankel", "ais")
+PERFORMANCE = ("ecog", "kps")  # as mCODE profiles them
 MONTHS = "mo"
 Resource = dict[str, Any]
 
@@ -26,11 +27,12 @@ Resource = dict[str, Any]
 class Filled:
     """One assessment to be recorded: a whole number, a grade of ours, or months, on a day.
 
-    `items` are the points of a score's items by name; `level` is a vertebra such as "T5", None for the whole patient.
+    `value` is None for a SINS whose items are not all known: then they are recorded without a total. `items` are
+    the points of a score's items by name; `level` is a vertebra such as "T5", None for the whole patient.
     """
 
     name: str
-    value: int | str | Decimal
+    value: int | str | Decimal | None
     level: str | None = None
     items: tuple[tuple[str, int], ...] = ()
 
@@ -54,7 +56,7 @@ def observation(filled: Filled, patient: str, performer: str, effective: str, id
         "resourceType": "Observation",
         "identifier": [{"system": SUBMISSION, "value": identifier}],
         "status": "final",
-        "category": [{"coding": [{"system": CATEGORY, "code": "exam", "display": "Exam"}]}],
+        "category": [{"coding": [{"system": CATEGORY, **_category(filled.name)}]}],
         "code": _concept(filled.name),
         "subject": {"reference": f"Patient/{patient}"},
         "effectiveDateTime": effective,
@@ -73,7 +75,16 @@ def observation(filled: Filled, patient: str, performer: str, effective: str, id
     return resource
 
 
+def _category(name: str) -> Resource:
+    """Performance status is a survey in mCODE; what we name ourselves is found by an examination."""
+    return {"code": "survey", "display": "Survey"} if name in PERFORMANCE else {"code": "exam", "display": "Exam"}
+
+
 def _value(filled: Filled) -> Resource:
+    if filled.name in PERFORMANCE:
+        return {"valueInteger": filled.value, "interpretation": [_answer(filled)]}
+    if filled.value is None:
+        return {}
     if isinstance(filled.value, str):
         return {"valueCodeableConcept": _concept(filled.value)}
     if isinstance(filled.value, Decimal):
@@ -83,7 +94,18 @@ def _value(filled: Filled) -> Resource:
     return {"valueInteger": filled.value}
 
 
+def _answer(filled: Filled) -> Resource:
+    """The LOINC answer of a performance status, which mCODE puts beside the number."""
+    for system, code, display in codes.codings(f"{filled.name}_answer"):
+        if codes.score(system, code) == filled.value:
+            return {"coding": [{"system": system, "code": code, "display": display}], "text": display}
+    raise NotValid(filled.name)
+
+
 def _concept(code: str) -> Resource:
+    if code in PERFORMANCE:
+        ((system, loinc, words),) = codes.codings(f"{code}_score")
+        return {"coding": [{"system": system, "code": loinc, "display": words}], "text": words}
     display = codes.label(codes.ASSESSMENT, code)
     if display is None:
         raise NotValid(code)

@@ -12,19 +12,21 @@ from fhir_mappings.assessments import GRADES, Filled
 from hooks.questions import levels
 from hooks.scores import answers as scores
 from hooks.scores import sins
-from hooks.scores.answers import FORMS, Result
+from hooks.scores.answers import FORMS, SCALES, SINS_MEANING, Result
 
 LIFE = "life-expectancy"
 SITED = ("sins", "escc")  # of one vertebra each
-OF_MRI = "escc"  # its day is that of the MRI, which is seldom today: nothing is taken for granted
+# Their day is that of the images, which is seldom today: nothing is taken for granted.
+IMAGED = {"sins": "Date of the images", "escc": "Date of the MRI"}
 TITLES = {
     **{key: form.title for key, form in FORMS.items()},
     "escc": "ESCC grade",
     "frankel": "Frankel grade",
     "ais": "ASIA impairment scale",
+    **{key: scale.title for key, scale in SCALES.items()},
     LIFE: "Life expectancy",
 }
-SECTIONS = ("sins", "escc", "frankel", "ais", LIFE, *(key for key in FORMS if key != "sins"))
+SECTIONS = ("sins", "escc", "frankel", "ais", *SCALES, LIFE, *(key for key in FORMS if key != "sins"))
 LONGEST = 20  # characters of an answer that is typed
 
 
@@ -38,6 +40,16 @@ class Section:
     day: date
     missing: tuple[str, ...]
     result: Result | None = None
+
+    @property
+    def unstable(self) -> bool:
+        """A SINS that is unstable, whatever its open items are."""
+        return (
+            self.filled is not None
+            and self.key == "sins"
+            and self.result is not None
+            and self.result.meaning == (SINS_MEANING["unstable"])
+        )
 
     @property
     def words(self) -> str:
@@ -54,8 +66,10 @@ def value_words(filled: Filled) -> str:
     if isinstance(filled.value, str):
         known = {one.code: one for one in assessments.grades(filled.name)}
         return f"{known[filled.value].display} ({known[filled.value].definition.rstrip('.')})"
-    meaning = scores.result(filled.name, dict(filled.items)).meaning
-    return f"{filled.value}, {meaning}" if meaning else f"{filled.value}"
+    if filled.name in SCALES and isinstance(filled.value, int):
+        return f"{filled.value} ({SCALES[filled.name].answers[filled.value]})"
+    result = scores.result(filled.name, dict(filled.items))
+    return result.words if filled.value is not None else f"{result.words}, the items without a total"
 
 
 def item_words(filled: Filled) -> list[str]:
@@ -63,7 +77,12 @@ def item_words(filled: Filled) -> list[str]:
     if filled.name not in FORMS:
         return []
     points = dict(filled.items)
-    return [f"{one.name}: {one.answers[points[one.key]]} ({points[one.key]})" for one in FORMS[filled.name].items]
+    return [
+        f"{one.name}: {one.answers[points[one.key]]} ({points[one.key]})"
+        if one.key in points
+        else f"{one.name}: not assessed, not written"
+        for one in FORMS[filled.name].items
+    ]
 
 
 def choices(field: str) -> tuple[str, ...] | None:
@@ -81,6 +100,8 @@ def _fields() -> Iterator[tuple[str, tuple[str, ...] | None]]:
                 yield f"{section}.{item.key}", tuple(map(str, item.answers))
         elif section in GRADES:
             yield f"{section}.grade", tuple(one.code for one in assessments.grades(section))
+        elif section in SCALES:
+            yield f"{section}.grade", tuple(map(str, SCALES[section].answers))
         else:
             yield f"{section}.months", None
 
@@ -107,7 +128,7 @@ def sections(given: Mapping[str, str], today: date) -> list[Section]:
 def _section(key: str, given: Mapping[str, str], today: date) -> Section:
     own = {field.split(".")[1]: one for field, one in given.items() if field.split(".")[0] == key}
     stated = own.pop("date", "")
-    day, wrong_day = (today, ("Date of the MRI",)) if key == OF_MRI and not stated else _day(stated, today)
+    day, wrong_day = (today, (IMAGED[key],)) if key in IMAGED and not stated else _day(stated, today)
     level = own.pop("level", None)
     if not own:
         return Section(key, TITLES[key], None, day, (), _result(key, {}))
@@ -121,11 +142,13 @@ def _read(key: str, own: Mapping[str, str], level: str | None) -> tuple[Filled |
         return _months(own["months"])
     if key in GRADES:
         return Filled(key, own["grade"], level), _roots(key, level)
+    if key in SCALES:
+        return Filled(key, int(own["grade"])), ()
     points = {item: int(one) for item, one in own.items()}
     result = _result(key, own)
     if result is None:
         return None, ("These answers contradict each other",)
-    if result.total is None:
+    if result.total is None and not (key == "sins" and result.meaning == SINS_MEANING["unstable"]):
         return None, result.missing
     return Filled(key, result.total, level, tuple(points.items())), _misplaced(key, points, level)
 
@@ -154,7 +177,7 @@ def _months(text: str) -> tuple[Filled | None, tuple[str, ...]]:
 def _misplaced(key: str, points: Mapping[str, int], level: str | None) -> tuple[str, ...]:
     """A location that is not that of the level: one of the two is wrong, and which cannot be guessed."""
     of_level = sins.location_points(level) if key == "sins" and level else None
-    wrong = of_level is not None and points["location"] != of_level
+    wrong = of_level is not None and points.get("location", of_level) != of_level
     return (f"Location: the level {level} scores {of_level}, not {points['location']}",) if wrong else ()
 
 

@@ -15,6 +15,7 @@ from cds_service.smart.writing import effective
 from fhir_mappings import assessments, codes, prefetch
 from fhir_mappings.assessments import Filled, NotValid
 from hooks.facts import Assessment, Measurement
+from hooks.questions import stability
 from hooks.scores import answers, sins
 from tests.mappings.charts import SCT, TODAY, coded, condition, facts
 
@@ -25,12 +26,17 @@ WRITTEN = (
     Filled("frankel", "frankel-c"),
     Filled("ais", "ais-e"),
     Filled("life-expectancy", Decimal("7.5")),
+    Filled("ecog", 2),
+    Filled("kps", 70),
     Filled("tokuhashi", 9, None, (("primary", 5),)),
     Filled("tomita", 4),
     Filled("bauer", 3),
     Filled("nesms", 2),
     Filled("katagiri", 0),
 )
+
+
+MEASURED = {"life-expectancy": "life_expectancy", "ecog": "ecog", "kps": "kps"}
 
 
 def written(filled: Filled) -> dict[str, object]:
@@ -44,10 +50,10 @@ def test_what_is_written_is_valid_and_read_back(filled: Filled) -> None:
     assert fhirkit.validate(resource) == []
     found = facts(resource)
     assert found.unreadable == ()
-    if filled.name == "life-expectancy":
-        (months,) = found.measurements
-        assert isinstance(months, Measurement)
-        assert (months.name, months.value) == ("life_expectancy", Decimal("7.5"))
+    if filled.name in MEASURED:
+        (measured,) = found.measurements
+        assert isinstance(measured, Measurement)
+        assert (measured.name, measured.value) == (MEASURED[filled.name], filled.value)
         return
     (read,) = found.assessments
     assert isinstance(read, Assessment)
@@ -58,7 +64,7 @@ def test_what_is_written_is_valid_and_read_back(filled: Filled) -> None:
 
 
 def test_every_assessment_that_is_asked_for_can_be_written() -> None:
-    assert {one.name for one in WRITTEN} == set(prefetch.OWN) == set(form.SECTIONS)
+    assert {one.name for one in WRITTEN} == {*prefetch.OWN, *assessments.PERFORMANCE} == set(form.SECTIONS)
 
 
 @pytest.mark.parametrize("level", assessments.levels())
@@ -114,16 +120,66 @@ def ready(**given: str) -> dict[str, str]:
     return {one.key: "; ".join(one.missing) for one in sections(cleaned, TODAY) if one.missing or one.filled}
 
 
+OF = {"sins__date": "2026-11-20"}
+
+
+@pytest.mark.parametrize(("name", "value", "code"), [
+    *(("ecog", value, "89247-1") for value in answers.SCALES["ecog"].answers),
+    *(("kps", value, "89243-0") for value in answers.SCALES["kps"].answers),
+])  # fmt: skip
+def test_performance_status_is_written_as_mcode_profiles_it(name: str, value: int, code: str) -> None:
+    resource = assessments.observation(Filled(name, value), "p1", "", "2026-11-23", "an-identifier")
+    assert resource["code"]["coding"] == [{"system": codes.LOINC, "code": code, "display": resource["code"]["text"]}]
+    assert resource["valueInteger"] == value
+    (answer,) = resource["interpretation"][0]["coding"]
+    assert codes.score(answer["system"], answer["code"]) == value
+    assert resource["category"][0]["coding"][0]["code"] == "survey"
+
+
+def test_a_value_that_the_scale_has_not_is_not_sent() -> None:
+    with pytest.raises(NotValid):
+        assessments.observation(Filled("ecog", 7), "p1", "", "2026-11-23", "an-identifier")
+
+
+OPEN = {name: str(points) for name, points in ITEMS if name != "alignment"}  # 14 to 18, whatever the alignment
+
+
+def test_a_score_that_is_unstable_whatever_is_missing_is_written_without_a_total() -> None:
+    given = form.answers({**{f"sins.{name}": one for name, one in OPEN.items()}, "sins.level": "T12", **DATED})
+    (section,) = [one for one in sections(given, TODAY) if one.filled]
+    assert section.unstable
+    assert section.words == (
+        "SINS at T12: 14 to 18, unstable (1 of 6 items open), the items without a total, of 2026-11-20"
+    )
+    assert section.filled is not None
+    assert "Radiographic spinal alignment: not assessed, not written" in form.item_words(section.filled)
+    resource = written(section.filled)
+    assert fhirkit.validate(resource) == []
+    assert not [key for key in resource if key.startswith("value")]
+    (read,) = facts(resource).assessments
+    found = stability.of(read)
+    assert found is not None
+    assert (str(found.score), found.score.band()) == ("14 to 18", "unstable")
+
+
+def test_a_score_that_may_still_be_stable_waits_for_its_items() -> None:
+    given = form.answers({"sins.pain": "3", "sins.location": "3", "sins.level": "T12", **DATED})
+    (section,) = [one for one in sections(given, TODAY) if one.missing]
+    assert (section.filled, section.unstable, len(section.missing)) == (None, False, 4)
+
+
+DATED = {"sins.date": "2026-11-20"}
 WHOLE = {f"sins__{name}": str(points) for name, points in ITEMS}
 
 
 @pytest.mark.parametrize(("given", "missing"), [
     ({}, {}),
     ({"sins__date": "2026-11-20"}, {}),
-    ({**WHOLE, "sins__level": "T12"}, {"sins": ""}),
-    ({**WHOLE}, {"sins": "Level of the spine"}),
-    ({**WHOLE, "sins__level": "T5"}, {"sins": "Location: the level T5 scores 1, not 3"}),
-    ({**WHOLE, "sins__level": "T12", "sins__pain": "2"}, {"sins": "Pain"}),  # no answer of the form
+    ({**WHOLE, "sins__level": "T12", **OF}, {"sins": ""}),
+    ({**WHOLE, **OF}, {"sins": "Level of the spine"}),
+    ({**WHOLE, "sins__level": "T12"}, {"sins": "Date of the images"}),
+    ({**WHOLE, "sins__level": "T5", **OF}, {"sins": "Location: the level T5 scores 1, not 3"}),
+    ({**WHOLE, "sins__level": "T12", "sins__pain": "2", **OF}, {"sins": "Pain"}),  # no answer of the form
     ({**WHOLE, "sins__level": "T12", "sins__date": "2026-11-25"}, {"sins": "Date: lies in the future"}),
     ({**WHOLE, "sins__level": "T12", "sins__date": "yesterday"}, {"sins": "Date as year-month-day"}),
     ({"escc__grade": "escc-2", "escc__level": "T5"}, {"escc": "Date of the MRI"}),

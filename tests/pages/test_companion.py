@@ -80,6 +80,7 @@ def start(ehr: Ehr, behind: RealServer, served: RunningServer, open_page: Opened
 
 def fill_sins(page: Page, level: str = "T12") -> None:
     page.get_by_role("region", name="Spinal instability (SINS)").get_by_label("Level").select_option(level)
+    page.get_by_label("Date of the images").fill(date.today().isoformat())
     for item, answer in SINS.items():
         page.get_by_role("group", name=item, exact=True).get_by_label(answer).check()
 
@@ -141,6 +142,7 @@ def test_the_form_is_filled_by_keyboard_alone(start: Start, ehr: Ehr) -> None:
     level.focus()
     page.keyboard.type("T12")  # sets the location too
     page.keyboard.press("Tab")
+    page.keyboard.type(date.today().strftime("%m%d%Y"))
     expect(page.get_by_role("group", name="Location").get_by_label("Junctional")).to_be_checked()
     for item in list(SINS)[1:]:
         page.get_by_role("group", name=item).get_by_label("Not assessed").focus()
