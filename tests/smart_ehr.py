@@ -7,7 +7,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
@@ -27,6 +27,9 @@ STRANGE_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 CLIENT, USER = "spine-cds-companion", "Practitioner/dr-1"
 
 
+Said = tuple[int, dict[str, str], bytes]  # status, headers, body
+
+
 @dataclass
 class Ehr:
     """What the EHR knows and does. `refuse` answers writes with this status; `log` is what reached it."""
@@ -44,6 +47,7 @@ class Ehr:
     tokens: dict[str, str] = field(default_factory=dict)
     log: list[tuple[str, str, str]] = field(default_factory=list)
     written: list[dict[str, Any]] = field(default_factory=list)
+    says: Callable[[dict[str, Any]], Said] | None = None  # to a write, in place of the FHIR server
     lose_answers: bool = False
     unreadable: bool = False  # from the next write on, nothing can be read
     write_seconds: float = 0  # for which a write takes its time
@@ -211,6 +215,12 @@ class Handler(BaseHTTPRequestHandler):
         writes = method == "POST" and not path.endswith("/_search")
         if writes and self.ehr.refuse:
             self._json(self.ehr.refuse, {"resourceType": "OperationOutcome"})
+            return
+        if writes and self.ehr.says:
+            self.ehr.written.append(json.loads(body))
+            time.sleep(self.ehr.write_seconds)
+            status, said, content = self.ehr.says(json.loads(body))
+            self._send(status, content, said)
             return
         passed = ("Content-Type", "Accept", "If-None-Exist")
         headers = {name: self.headers[name] for name in passed if name in self.headers}

@@ -17,8 +17,8 @@ from cds_service.routes import Service, here
 from cds_service.smart import banner, chart, form, login, work, writing
 from cds_service.smart.form import Section
 from cds_service.smart.sessions import Session
+from cds_service.smart.verdicts import Outcome
 from cds_service.smart.work import Work
-from cds_service.smart.writing import Outcome
 
 companion_pages = Blueprint("companion", __name__)
 prepare(companion_pages)

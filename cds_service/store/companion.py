@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sqlalchemy import delete, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, select
 
 from cds_service.store.database import Store
 from cds_service.store.schema import companion
@@ -22,15 +21,18 @@ def keep(store: Store, kind: Kind, name: str, sealed: str, expires: int) -> None
         connection.execute(statement, {"kind": kind, "name": name, "sealed": sealed, "expires": expires})
 
 
-def keep_once(store: Store, kind: Kind, name: str, sealed: str, expires: int) -> bool:
-    """False when there is one already: the database decides which of two was first. Raises StoreUnavailable."""
+def claim(store: Store, kind: Kind, name: str, sealed: str, expires: int, now: int) -> bool:
+    """Puts a text where there is none, or one that has ended. False when there is one.
+
+    The database decides which of two was first. Raises StoreUnavailable.
+    """
+    statement = store.insert(companion)
+    fresh = {"sealed": statement.excluded.sealed, "expires": statement.excluded.expires}
+    ended = companion.c.expires <= now
+    statement = statement.on_conflict_do_update(index_elements=["kind", "name"], set_=fresh, where=ended)
     with store.writing() as connection:
-        try:
-            connection.execute(insert(companion), {"kind": kind, "name": name, "sealed": sealed, "expires": expires})
-        except IntegrityError:
-            connection.rollback()
-            return False
-    return True
+        row = {"kind": kind, "name": name, "sealed": sealed, "expires": expires}
+        return connection.execute(statement.returning(companion.c.name), row).first() is not None
 
 
 def find(store: Store, kind: Kind, name: str, now: int) -> str | None:

@@ -331,6 +331,15 @@ def test_what_has_been_kept_long_enough_goes_and_the_rest_stays(store: Store) ->
     assert {rows(store, table.name) for table in schema.tables.sorted_tables if table.name != "knowledge"} == {0}
 
 
+def test_what_one_has_claimed_nobody_else_gets_until_it_has_ended(store: Store) -> None:
+    assert companion.claim(store, "write", "one", "first", NOW + 10, NOW)
+    assert not companion.claim(store, "write", "one", "second", NOW + 20, NOW + 9)
+    assert companion.claim(store, "write", "other", "second", NOW + 20, NOW + 9)
+    assert companion.find(store, "write", "one", NOW) == "first"
+    assert companion.claim(store, "write", "one", "third", NOW + 20, NOW + 10)
+    assert companion.find(store, "write", "one", NOW + 19) == "third"
+
+
 def test_more_rows_than_one_batch_are_deleted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "BATCH", 10)
     for number in range(25):

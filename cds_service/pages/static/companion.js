@@ -79,3 +79,12 @@ if (work) {
   addEventListener("pagehide", save);
   showTotal();
 }
+
+// A second press would be a second request. The server sends each result once, but one press is enough.
+for (const form of document.querySelectorAll("form[data-once]")) {
+  const press = (ready) => {
+    for (const button of form.querySelectorAll("button")) button.disabled = !ready;
+  };
+  form.addEventListener("submit", () => setTimeout(press, 0, false));
+  addEventListener("pageshow", () => press(true));  // who comes back by the browser's button can press again
+}
