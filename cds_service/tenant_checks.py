@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from cds_service.dashboard import settings as dashboard_settings
+from cds_service.dashboard import choices as dashboard_choices
 from cds_service.fhir_address import LOOPBACK, is_plain
 from cds_service.setting_types import SettingsError, web_address
 from cds_service.smart import settings as smart_settings
@@ -37,9 +37,9 @@ def check(tenant: Tenant) -> None:
     if unknown:
         raise SettingsError(f"rules.{unknown[0]}: there is no such rule; `cds-service rules` lists them")
     _check_readers(tenant.reader)
-    dashboard_settings.check(tenant.dashboard, [reader.name for reader in tenant.reader])
+    dashboard_choices.check(tenant.dashboard, [reader.name for reader in tenant.reader])
     if tenant.smart is not None:
-        smart_settings.check(tenant.smart, tenant.is_sandbox)
+        smart_settings.check(tenant.smart, tenant.fhir.allowed_servers, tenant.is_sandbox)
     for position, signature in enumerate(tenant.sign_off):
         _check_sign_off(signature, f"sign_off[{position}]")
         if tenant.sign_off.index(signature) != position:

@@ -7,9 +7,11 @@ import io
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,7 @@ from cds_service.dashboard.choices import Choices
 from cds_service.dashboard.hiding import FEWER, NONE, WITHHELD, Cell, added, split
 from cds_service.dashboard.lines import ANSWERS, GIVEN_UP_FIRST, Key, Line, line, share, total
 from cds_service.dashboard.rates import rate
-from cds_service.dashboard.settings import Dashboard, is_exempt
+from cds_service.dashboard.settings import Dashboard
 from cds_service.store.database import Store, open_store
 from cds_service.store.decisions import Decision
 from cds_service.store.statistics import REASONS, Counted
@@ -328,9 +330,9 @@ def test_cards_that_may_still_be_answered_do_not_count(store: Store) -> None:
 
 def test_on_both_hooks(store: Store) -> None:
     """The mode of a rule holds for all hooks, so that a hook on which it is followed speaks against it."""
-    write(store, *mostly_overridden("whole_spine_mri", service=ORDER_SELECT))
-    assert set(proposed(store)) == {"whole_spine_mri"}
-    write(store, *(accepted("whole_spine_mri", at, 30, ORDER_SIGN) for at in (BEFORE, LAST)))
+    write(store, *mostly_overridden("bone_scan_low_yield", service=ORDER_SELECT))
+    assert set(proposed(store)) == {"bone_scan_low_yield"}
+    write(store, *(accepted("bone_scan_low_yield", at, 30, ORDER_SIGN) for at in (BEFORE, LAST)))
     assert proposed(store) == {}
 
 
@@ -341,7 +343,7 @@ def test_the_budget_of_a_rule(store: Store) -> None:
     assert set(proposed(store, site=choices.at(Dashboard(finest_period="week", budget=0.95)))) == set()
 
 
-EXEMPT = [name for name, rule in RULES.items() if is_exempt(rule)]
+EXEMPT = [name for name, rule in RULES.items() if WEEKLY.is_exempt(rule)]
 
 
 @pytest.mark.parametrize("name", EXEMPT)
@@ -353,11 +355,22 @@ def test_emergencies_and_contraindications_are_never_proposed(store: Store, name
 
 
 def test_what_is_exempt() -> None:
-    never_silenced = {name for name, rule in RULES.items() if rule.longest_rest == 0}
+    never_silenced = {name for name, rule in RULES.items() if rule.longest_rest == 0 or 0 in rule.rests.values()}
     critical = {name for name, rule in RULES.items() if "critical" in {one.indicator for one in rule.cards.values()}}
     assert set(EXEMPT) == never_silenced | critical
     assert {"suspected_cord_compression", "confirmed_cord_compression", "bone_agent_pregnancy"} <= set(EXEMPT)
+    assert {"spine_mri_for_pain", "multidisciplinary_review", "baseline_imaging"} <= set(EXEMPT)
     assert set(EXEMPT) < set(RULES)
+
+
+def test_rules_are_exempt_by_name_too(store: Store) -> None:
+    """Those of the default stay so when a site names its own, and when their knowledge lets every card rest."""
+    write(store, *mostly_overridden("pain_team"), *mostly_overridden("rehabilitation"))
+    site = choices.at(Dashboard(finest_period="week", never_propose=("pain_team",)))
+    assert set(proposed(store, site=site)) == {"rehabilitation"}
+    for name in ("spine_mri_for_pain", "multidisciplinary_review"):
+        assert site.is_exempt(replace(RULES[name], longest_rest=7, rests={}))
+    assert not site.is_exempt(RULES["rehabilitation"])
 
 
 def test_a_rule_that_is_not_live_is_not_proposed(store: Store) -> None:
@@ -457,6 +470,11 @@ def test_weeks_are_not_offered_where_the_site_counts_by_month() -> None:
         ("smallest_count = 2", "dashboard.smallest_count"),
         ("answer_days = 0", "dashboard.answer_days"),
         ("fewest_cards = 4", "dashboard.fewest_cards"),
+        ("fewest_patients = 4", "dashboard.fewest_patients"),
+        ("smallest_count = 11", "dashboard.fewest_patients"),
+        ("fewest_patients = 2", "dashboard.fewest_patients"),
+        ('never_propose = ["pain_teem"]', "dashboard.never_propose"),
+        ('never_propose = ["pain_team"]\nbudgets = { pain_team = 0.5 }', "dashboard.budgets.pain_team"),
         ('finest_period = "day"', "dashboard.finest_period"),
         ("anything = 1", "anything"),
     ],
@@ -477,19 +495,51 @@ def test_each_default_stands_on_a_ground() -> None:
     assert all(f"{name}" in str(known.choices["budget"].ground) for name in ("sijs2006", "poly2020"))
 
 
-@pytest.mark.parametrize("broken", ["choices", "source", "ground"])
-def test_a_file_of_defaults_that_lacks_something_is_refused(broken: str) -> None:
-    entry: dict[str, object] = {"value": 1, "source": "ours", "ground": "because"}
-    data: dict[str, object] = {
+def test_each_reason_has_its_meaning() -> None:
+    """What says that the advice was right does not speak against the card; what says nothing does."""
+    known = choices.defaults()
+    assert set(known.reasons) == set(REASONS)
+    assert all(one.ground for one in (known.never_propose, *known.reasons.values()))
+    assert set(REASONS) - MONTHLY.against == {"action-completed", "patient-refuses", "service-not-available"}
+
+
+def parsed() -> dict[str, Any]:
+    entry: dict[str, object] = {"source": "ours", "ground": "because"}
+    return {
         "version": "1",
         "review": {},
         "source": [],
-        "choices": {name: dict(entry) for name in choices.NAMES},
+        "choices": {name: {"value": 1, **entry} for name in choices.NAMES},
+        "never_propose": {"rules": ["pain_team"], **entry},
+        "reasons": {reason: {"speaks_against": True, **entry} for reason in REASONS},
     }
-    assert choices.read(data).choices["budget"].value == 1
-    if broken == "ground":
-        data["choices"]["budget"]["ground"] = ""  # type: ignore[index] # a dict of the line above
+
+
+def test_a_file_of_defaults_is_read() -> None:
+    known = choices.read(parsed())
+    assert (known.choices["budget"].value, known.never_propose.rules) == (1, ("pain_team",))
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "value", "complaint"),
+    [
+        ("", "choices", None, "must hold"),
+        ("", "source", None, "must hold"),
+        ("", "reasons", None, "must hold"),
+        ("choices", "fewest_patients", None, "must hold"),
+        ("reasons", "other", None, "reasons must be"),
+        ("never_propose", "rules", ["pain_teem"], "pain_teem"),
+        ("never_propose", "ground", "", "never_propose has no ground"),
+        ("reasons", "other", {"speaks_against": True, "source": "ours"}, "reasons.other"),
+        ("choices", "budget", {"value": 1, "source": "ours", "ground": ""}, "choices.budget has no ground"),
+    ],
+)
+def test_a_file_of_defaults_that_lacks_something_is_refused(place: str, key: str, value: Any, complaint: str) -> None:
+    data = parsed()
+    part = data[place] if place else data
+    if value is None:
+        del part[key]
     else:
-        del data[broken]
-    with pytest.raises(KnowledgeError, match="choices"):
+        part[key] = value
+    with pytest.raises(KnowledgeError, match=rf"choices\.toml.*{complaint}"):
         choices.read(data)

@@ -14,7 +14,6 @@ from cds_service.dashboard.lines import Key, Line, share, total
 from cds_service.dashboard.periods import Period
 from cds_service.dashboard.plots import Bars, Rates
 from cds_service.dashboard.rates import Rate
-from cds_service.dashboard.settings import is_exempt
 from cds_service.feedback import ACCEPTED, OVERRIDDEN
 from cds_service.tenants import Tenant
 from hooks.knowledge import Knowledge
@@ -87,7 +86,7 @@ def _row(
         known=known is not None,
         hook=at.hook if at else service,
         mode=tenant.mode(rule) if known else "gone",
-        exempt=known is not None and is_exempt(known),
+        exempt=known is not None and choices.is_exempt(known),
         budget=choices.budget_of(rule),
         lines=tuple(lines),
         total=total(lines),

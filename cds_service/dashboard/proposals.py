@@ -13,7 +13,6 @@ from cds_service.dashboard.choices import Choices
 from cds_service.dashboard.lines import DAY, Key, Line, read, share
 from cds_service.dashboard.periods import Period
 from cds_service.dashboard.rates import Rate
-from cds_service.dashboard.settings import is_exempt
 from cds_service.feedback import OVERRIDDEN
 from cds_service.store.decisions import AGREED, Decision
 from cds_service.tenants import Tenant
@@ -85,7 +84,7 @@ def proposals(
     today = datetime.fromtimestamp(now / 1000, UTC).date()
     made = []
     for name, rule in rules.items():
-        if tenant.mode(name) != "live" or is_exempt(rule):
+        if tenant.mode(name) != "live" or choices.is_exempt(rule):
             continue
         evidence = above_budget(name, counted, spans, choices)
         if evidence:
@@ -113,9 +112,9 @@ def above_budget(
     return tuple(found)
 
 
-def exempt(rules: Iterable[Knowledge]) -> list[Knowledge]:
+def exempt(rules: Iterable[Knowledge], choices: Choices) -> list[Knowledge]:
     """The rules that are never proposed."""
-    return [rule for rule in rules if is_exempt(rule)]
+    return [rule for rule in rules if choices.is_exempt(rule)]
 
 
 def _holds(said: Decision | None, today: date) -> Decision | None:

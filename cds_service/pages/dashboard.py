@@ -174,7 +174,7 @@ def _view(wanted: Asked) -> dict[str, Any]:
         "modes": MODES,
         "reasons": {reason: REASON_WORDS[reason] for reason in REASONS},
         "complete": proposals.complete(site, milliseconds_now()),
-        "exempt": proposals.exempt(here().rules.values()),
+        "exempt": proposals.exempt(here().rules.values(), site),
         "current": periods.of(_today(), wanted.kind),
         "defaults": choices.defaults(),
         "moment": _day,

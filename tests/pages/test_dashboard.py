@@ -58,7 +58,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         Shown("rehabilitation", BEFORE, 8, fate="silenced"),
         Shown("bone_scan_indicated", LAST, 11, fate="shadow"),
         *(overridden("suspected_cord_compression", at, 90) for at in (BEFORE, LAST)),
-        *(overridden("plain_film_insufficient", at, 30, service=ORDER_SIGN) for at in (BEFORE, LAST)),
+        *(overridden("bone_scan_low_yield", at, 30, service=ORDER_SIGN) for at in (BEFORE, LAST)),
         Shown(HOSTILE, LAST, 9),
         Shown("pain_team", LAST, 500, tenant="elsewhere"),
     )
@@ -327,11 +327,12 @@ def test_only_the_approver_decides_and_the_rule_stays_as_it_is(signed_in: Any, s
     expect(proposal).to_contain_text("chair declined")
     expect(proposal.get_by_role("button")).to_have_count(0)
 
-    plain_film = page.get_by_role("region", name="Plain film")
-    plain_film.get_by_label("Agreed").check()
-    plain_film.get_by_role("button", name="Record decision").click()
-    expect(page.get_by_role("region", name="Plain film")).to_contain_text("The tenant file still shows the rule.")
-    mode = site.get("/rules/plain_film_insufficient", headers={"Accept": "application/json"}).json()["mode"]
+    title = knowledge.load("bone_scan_low_yield").title
+    bone_scan = page.get_by_role("region", name=title)
+    bone_scan.get_by_label("Agreed").check()
+    bone_scan.get_by_role("button", name="Record decision").click()
+    expect(page.get_by_role("region", name=title)).to_contain_text("The tenant file still shows the rule.")
+    mode = site.get("/rules/bone_scan_low_yield", headers={"Accept": "application/json"}).json()["mode"]
     assert mode == "live"
     again = post(site, rule="pain_team", decided="agreed", until=str(NOW.date() + timedelta(days=9)))
     assert again.status_code == 400
@@ -362,7 +363,7 @@ def post(site: RunningServer, name: str = "chair", headers: dict[str, str] | Non
 )
 def test_a_form_of_another_page_decides_nothing(site: RunningServer, headers: dict[str, str]) -> None:
     later = str(NOW.date() + timedelta(days=9))
-    answer = post(site, headers=headers, rule="plain_film_insufficient", decided="agreed", until=later)
+    answer = post(site, headers=headers, rule="bone_scan_low_yield", decided="agreed", until=later)
     assert answer.status_code == 400
     assert answer.json()["issue"][0]["diagnostics"] == "This form was not sent from the dashboard."
 
