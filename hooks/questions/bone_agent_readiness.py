@@ -56,6 +56,21 @@ def clearance(facts: Facts, drafts: tuple[Medication, ...] = ()) -> Check:
     return Check(found.because)
 
 
+def creatinine(facts: Facts, drafts: tuple[Medication, ...]) -> Check:
+    """In severe hypercalcaemia creatinine alone decides on zoledronic acid; for pamidronate the clearance does."""
+    zoledronic = any("zoledronic_acid" in m.concepts for m in drafts)
+    if not zoledronic and any(m.concepts & set(bone_agents.BISPHOSPHONATES_IV) for m in drafts):
+        return clearance(facts, drafts)
+    found, line = facts.measured("creatinine"), "creatinine" if zoledronic else "kidneys"
+    if found is None:
+        return Check((), line, "serum creatinine")
+    if labs.stale((found,), KIDNEY.value("fresh"), facts):
+        return Check((found,), line, "creatinine not older than {fresh}".format_map(KIDNEY.thresholds))
+    if zoledronic and found.value >= PREFLIGHT.value("creatinine_limit"):
+        return Check((found,), "creatinine_high", f"whether creatinine falls with fluids: {number(found.value)} mg/dL")
+    return Check((found,))
+
+
 def vitamin_d(facts: Facts) -> Check:
     level, deficient = facts.measured("vitamin_d"), facts.finding("vitamin_d_deficiency")
     if level is None:

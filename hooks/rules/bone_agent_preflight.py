@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hooks import knowledge, proposals
+from hooks import advice, knowledge, proposals
+from hooks.card_text import sentence
 from hooks.facts import Fact, Facts, Medication
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
-from hooks.questions import bone_agent_readiness, bone_agents
+from hooks.questions import bone_agent_readiness, bone_agents, labs
 from hooks.questions.bone_agent_readiness import Check
 from hooks.rules import (
     bone_agent_hypocalcaemia,
@@ -37,7 +38,9 @@ def decide(facts: Facts) -> Outcome:
         return CannotTell(("an order for a bone agent",))
     spoken = {topic: said for topic, ask in OTHERS.items() if isinstance(said := ask(facts), Recommend)}
     checks = _checks(facts, drafts, spoken)
-    because = tuple(dict.fromkeys((*drafts, *(fact for check in checks for fact in check.because))))
+    high = hypercalcaemia.raised(facts)
+    known = (*(fact for check in checks for fact in check.because), *(high.because if high else ()))
+    because = tuple(dict.fromkeys((*drafts, *known)))
     gaps = [check for check in checks if check.gap]
     if not gaps:
         return NotApplicable("calcium, clearance, vitamin D, dental check and pregnancy are settled", because)
@@ -50,15 +53,16 @@ def decide(facts: Facts) -> Outcome:
 
 
 def _checks(facts: Facts, drafts: tuple[Medication, ...], spoken: dict[str, Recommend]) -> list[Check]:
-    """In a hypercalcaemic emergency vitamin D and the dentist can wait."""
+    """In severe hypercalcaemia the dentist waits and clearance is not asked for; vitamin D waits at any high one."""
     said = {topic: Check(outcome.because) for topic, outcome in spoken.items()}
-    urgent = hypercalcaemia.emergency(facts)
+    urgent, high = hypercalcaemia.emergency(facts), hypercalcaemia.raised(facts)
     waits = Check(urgent.because) if urgent else None
+    kidneys = bone_agent_readiness.creatinine if urgent else bone_agent_readiness.clearance
     return [
         bone_agent_readiness.dose(drafts, bone_agents.indications(facts)),
         said.get("calcium") or bone_agent_readiness.calcium(facts),
-        said.get("clearance") or bone_agent_readiness.clearance(facts, drafts),
-        waits or bone_agent_readiness.vitamin_d(facts),
+        said.get("clearance") or kidneys(facts, drafts),
+        Check(high.because) if high else bone_agent_readiness.vitamin_d(facts),
         said.get("dentist") or waits or bone_agent_readiness.dentist(facts),
         said.get("pregnancy") or _pregnancy(facts),
     ]
@@ -75,10 +79,10 @@ def _recommend(facts: Facts, drafts: tuple[Medication, ...], because: tuple[Fact
     told = [check for check in gaps if check.line]
     names = [KNOWLEDGE.card(check.line).summary for check in told]
     listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-    text = KNOWLEDGE.card("missing", agent=bone_agents.agent(drafts[0]), gaps=listed)
+    text = _text(facts, bone_agents.agent(drafts[0]), listed)
     lines = [KNOWLEDGE.text(check.line) for check in told]
     if any(m.concepts & set(bone_agents.BISPHOSPHONATES_IV) for m in drafts):
-        lines += KNOWLEDGE.card("bisphosphonate").do
+        lines += KNOWLEDGE.card("bisphosphonate_urgent" if hypercalcaemia.emergency(facts) else "bisphosphonate").do
     dentist = proposals.consult(facts, "consult_dental", because) if any(c.line == "dental" for c in gaps) else ()
     return Recommend(
         because=because,
@@ -87,3 +91,15 @@ def _recommend(facts: Facts, drafts: tuple[Medication, ...], because: tuple[Fact
         suggestions=dentist,
         longest_rest=min((KNOWLEDGE.rests[c.line] for c in told if c.line in KNOWLEDGE.rests), default=None),
     )
+
+
+def _text(facts: Facts, agent: str, gaps: str) -> Wording:
+    """A calcium that is known to be high is named, and no calcium is advised beside it."""
+    high: labs.Calcium | None = hypercalcaemia.raised(facts)
+    words = {"agent": agent, "Agent": sentence(agent), "gaps": gaps}
+    if high is None:
+        return KNOWLEDGE.card("missing", **words)
+    taken = high.because[0].when
+    words |= {"calcium": str(high), "Calcium": sentence(str(high)), "when": taken.text if taken else "no date"}
+    variant = "urgent_calcium" if hypercalcaemia.emergency(facts) else "raised_calcium"
+    return advice.that_fits(KNOWLEDGE.card(one, **words) for one in (variant, f"{variant}_short"))
