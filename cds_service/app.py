@@ -9,11 +9,12 @@ import time
 import traceback
 from collections.abc import Iterable
 from datetime import date
+from http import HTTPStatus
 from pathlib import PurePath
 from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from cds_service import (
@@ -47,9 +48,10 @@ from cds_service.pages.companion_login import companion_login
 from cds_service.pages.dashboard import dashboard_pages
 from cds_service.pages.ledger import ledger_pages
 from cds_service.pages.playground import playground_pages
-from cds_service.pages.reading import pages
+from cds_service.pages.reading import POLICY, pages
 from cds_service.publication import fhir_urls
 from cds_service.routes import EXTENSION, Service, hook_urls, json_response, running, status_urls
+from cds_service.smart import clients
 from cds_service.smart import settings as smart_settings
 from cds_service.store.tokens import SharedTokens
 from hooks import knowledge
@@ -84,7 +86,9 @@ def create_app(settings: Settings) -> Flask:
         for urls in (ledger_pages, dashboard_pages):  # nobody else may read them: they are not there for anybody else
             app.register_blueprint(urls)
     if settings.tenant.smart is not None:
-        smart_settings.read_secret(settings.tenant.smart, settings.tenant.folder)
+        smart_settings.read_secrets(settings.tenant.smart, settings.tenant.folder)
+        for server, address in clients.redirect_uris(settings.tenant, settings.public_base_url):
+            log.info("the companion's redirect URI at %s is %s", server, address)
         app.register_blueprint(companion_login)
         app.register_blueprint(companion_pages)
     if not settings.tenant.issuer:  # then it is a sandbox; elsewhere a call needs a token, which a page has not
@@ -142,7 +146,7 @@ def refused(error: ServiceError) -> Response:
         del response.headers["Content-Type"]
         return response
     outcome = operation_outcome(error.code, error.diagnostics, error.expression)
-    response = json_response(outcome, error.status, mimetype=FHIR_JSON)
+    response = for_people(error.status, error.diagnostics) or json_response(outcome, error.status, mimetype=FHIR_JSON)
     response.headers.update(error.headers)
     if isinstance(error, NotReady | Overloaded | StoreUnavailable):
         response.headers["Retry-After"] = RETRY_SECONDS
@@ -153,11 +157,23 @@ def refused_by_flask(error: HTTPException) -> Response:
     """What Flask refuses by itself (unknown URL, wrong method), in the same form. The URL is not repeated."""
     status = error.code or 500
     outcome = operation_outcome(HTTP_CODES.get(status, "processing"), f"{error.name}.")
-    response = json_response(outcome, status, mimetype=FHIR_JSON)
+    response = for_people(status, f"{error.name}.") or json_response(outcome, status, mimetype=FHIR_JSON)
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         response.headers["Allow"] = ", ".join(allowed)
     return response
+
+
+def for_people(status: int, said: str) -> Response | None:
+    """A refusal as a page, for a browser that opens an address; None for everybody else, and for calls."""
+    wanted = request.accept_mimetypes
+    opened = request.method == "GET" and wanted["text/html"] > max(wanted[FHIR_JSON], wanted["application/json"])
+    if not opened or "audit" in g:
+        return None
+    page = Response(render_template("refused.html", name=HTTPStatus(status).phrase, said=said), status)
+    page.headers["Content-Security-Policy"] = POLICY
+    page.vary.add("Accept")
+    return page
 
 
 def failed(error: Exception) -> Response:

@@ -23,7 +23,7 @@ SIDES = {"at": "exactly at", "beside": "just beside"}
 
 def patient(entry: Words) -> Iterator[str]:
     """Who the patient is, then each fact in the order of the file, then what did not arrive."""
-    yield _person(entry.get("patient", {"age": 60, "sex": "female"}))
+    yield _person(person(entry))
     yield from map(_fact, entry["facts"])
     if "as_of" in entry:
         yield f"asked on {entry['as_of']}"
@@ -31,6 +31,14 @@ def patient(entry: Words) -> Iterator[str]:
         yield f"not available: {', '.join(entry['unavailable'])}"
     if entry.get("incomplete"):
         yield f"only in part: {', '.join(entry['incomplete'])}"
+
+
+def person(entry: Words) -> Words:
+    """The patient as the file has it; where it says nothing, one of 60 years, a woman unless the cancer is a man's."""
+    named = {str(fact.get("finding")) for fact in entry.get("facts", ())}
+    of_men = any("primary_prostate" in one for one in named)
+    given: Words = entry.get("patient", {"age": 60, "sex": "male" if of_men else "female"})
+    return given
 
 
 def expected(entry: Words) -> Iterator[str]:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from cds_service import vignette_words
 from fhir_mappings import dates
 from hooks.facts import (
     Assessment,
@@ -83,7 +84,7 @@ def _facts(entry: dict[str, Any]) -> Facts:
     for number, words in enumerate(entry.get("facts", ()), 1):
         fact = _fact(dict(words), number)
         known.setdefault(type(fact), []).append(fact)
-    patient = entry.get("patient", {"age": 60, "sex": "female"})
+    patient = vignette_words.person(entry)
     return Facts(
         as_of=entry.get("as_of", AS_OF),
         patient=Patient("Patient/1", patient.get("age"), patient.get("sex"), patient.get("deceased", False)),

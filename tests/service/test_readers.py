@@ -79,7 +79,10 @@ def test_nobody_else_does(server: RunningServer, path: str, kind: str) -> None:
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == 'Basic realm="Spine CDS readers", charset="UTF-8"'
     assert response.headers["Cache-Control"] == "no-store"
-    assert response.json()["resourceType"] == "OperationOutcome"
+    if kind == "text/html":
+        assert "<h1>Unauthorized</h1>" in response.text
+    else:
+        assert response.json()["resourceType"] == "OperationOutcome"
 
 
 WRONG = {
