@@ -40,8 +40,8 @@ RULES = (
     multidisciplinary_review,
     unknown_primary,
     systemic_therapy,
+    denosumab_interruption,  # before what would start an agent: rebound is the more urgent half
     bone_modifying_agent,
-    denosumab_interruption,
     steroid_review,
     symptom_screening,  # first of the supportive rules: a fall of function leads their card
     pain_team,

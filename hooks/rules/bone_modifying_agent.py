@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hooks import bone_agent_advice, bone_agent_holds, bone_agent_orders, knowledge
-from hooks.facts import Fact, Facts, Finding
+from hooks import advice, bone_agent_advice, bone_agent_holds, bone_agent_orders, knowledge
+from hooks.facts import Fact, Facts, Finding, Medication
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
 from hooks.questions import bone_agent_readiness, bone_agents, cancer, care, labs, zoledronic_dose
 from hooks.questions.bone_agents import PRECURSORS
@@ -74,7 +74,7 @@ def _recommend(facts: Facts, indication: tuple[Finding, ...]) -> Recommend:
     holds = bone_agent_holds.found(facts)
     kidneys = zoledronic_dose.too_low(facts, KNOWLEDGE.value("clearance_30"))
     calcium = labs.calcium(facts, pairing_days=bone_agent_hypocalcaemia.KNOWLEDGE.value("fresh"))
-    clearance = labs.creatinine_clearance(facts)
+    clearance, last = labs.creatinine_clearance(facts), bone_agents.doses_given(facts, *bone_agents.AGENTS)[:1]
     because: tuple[Fact, ...] = (
         *indication,
         *cancer.primaries(facts)[:1],
@@ -82,9 +82,10 @@ def _recommend(facts: Facts, indication: tuple[Finding, ...]) -> Recommend:
         *(calcium.because if calcium else ()),
         *(clearance.because if clearance else ()),
         *kidneys,
+        *last,
     )
     variant = holds[0].variant if holds else "renal" if kidneys else "consider"
-    text = KNOWLEDGE.card(variant, **bone_agent_advice.words(facts), **(holds[0].words if holds else {}))
+    text = _text(facts, variant, holds[0].words if holds else {}, last)
     do = (
         (*text.do, *bone_agent_advice.also_first(facts, holds))
         if holds
@@ -97,6 +98,15 @@ def _recommend(facts: Facts, indication: tuple[Finding, ...]) -> Recommend:
         suggestions=() if holds else bone_agent_orders.offers(facts, indication),
         longest_rest=KNOWLEDGE.rests.get(variant),
     )
+
+
+def _text(facts: Facts, variant: str, held: dict[str, str], last: tuple[Medication, ...]) -> Wording:
+    """Where an agent was given before, it is named with its date: then "no agent" would not be true."""
+    words = {**bone_agent_advice.words(facts), **held}
+    if variant != "consider" or not last:
+        return KNOWLEDGE.card(variant, **words)
+    words |= {"agent": bone_agents.agent(last[0]), "when": last[0].when.text if last[0].when else ""}
+    return advice.that_fits(KNOWLEDGE.card(one, **words) for one in ("again", "again_short"))
 
 
 def _missing(facts: Facts, variant: str) -> tuple[str, ...]:

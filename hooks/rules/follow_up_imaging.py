@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hooks import knowledge, proposals
-from hooks.facts import Fact, Facts, Imaging
+from hooks.facts import Assessment, Fact, Facts, Imaging
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
-from hooks.questions import cancer, care, imaging, neurology, treatment
+from hooks.questions import cancer, care, compression, imaging, neurology, treatment
 from hooks.rules import spine_mri_for_pain
 
 KNOWLEDGE = knowledge.load(__name__)
@@ -49,8 +49,14 @@ def of_spine(facts: Facts) -> tuple[Imaging, ...]:
     return tuple(i for i in facts.imaging if i.modality == "PT" or (i.modality in ("MR", "CT", "NM") and i.regions))
 
 
+def graded(facts: Facts) -> tuple[Assessment, ...]:
+    """ESCC grades: they are read from an MRI, so that there was one, wherever it is kept."""
+    return tuple(a for a in facts.assessed("escc") if a.value in compression.GRADES)
+
+
 def _by_last_imaging(facts: Facts, because: tuple[Fact, ...]) -> Outcome:
-    interval, studies = KNOWLEDGE.value("interval"), of_spine(facts)
+    interval = KNOWLEDGE.value("interval")
+    studies: tuple[Imaging | Assessment, ...] = (*of_spine(facts), *graded(facts))
     recent = tuple(s for s in studies if s.when and s.when.surely_within(interval, facts.as_of))
     if recent:
         missing = "whether anything is new since the spine was imaged, and imaging at {interval_weeks}"
@@ -63,13 +69,14 @@ def _by_last_imaging(facts: Facts, because: tuple[Fact, ...]) -> Outcome:
     return _overdue(facts, studies, because)
 
 
-def _overdue(facts: Facts, studies: tuple[Imaging, ...], because: tuple[Fact, ...]) -> Recommend:
+def _overdue(facts: Facts, studies: tuple[Imaging | Assessment, ...], because: tuple[Fact, ...]) -> Recommend:
     trend = facts.assessed("disease_status")[:2]
     sbrt = _recent_sbrt(facts)
     last = max((s for s in studies if s.when), key=lambda s: s.when.latest if s.when else facts.as_of, default=None)
     scan = imaging.modality(facts)
     text = KNOWLEDGE.card(
-        "overdue" if last else "none",
+        "none" if last is None else "overdue" if isinstance(last, Imaging) else "graded",
+        grade=compression.grade(last) if isinstance(last, Assessment) else "",
         cancer=cancer.name(facts),
         when=last.when.text if last and last.when else "",
         scan=scan,

@@ -73,6 +73,13 @@ def test_the_gravest_stands_first() -> None:
         assert asked(name, "patient-view", DAYS[0]).cards[0]["indicator"] == "critical"
 
 
+def test_interrupted_denosumab_is_told_before_an_agent_is_offered() -> None:
+    first, second, *_ = (str(card["summary"]) for card in asked("denosumab_stopped", "patient-view", DAYS[0]).cards)
+    assert "Denosumab 120 mg last given 2026-07-16" in first
+    assert "denosumab 120 mg last given 2026-07-16, none since" in second
+    assert "no recent bone agent" not in second
+
+
 def test_there_are_enough_and_each_has_a_title_of_its_own() -> None:
     assert len(situations.NAMES) >= 12
     assert len({one.title for one in situations.every().values()}) == len(situations.NAMES)
