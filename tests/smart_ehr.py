@@ -41,6 +41,7 @@ class Ehr:
     refuse: int = 0
     scope: str | None = "as asked"
     changed: dict[str, Any] = field(default_factory=dict)  # of the SMART configuration, the token or the id_token
+    published: dict[str, Any] = field(default_factory=dict)  # in its SMART configuration, beside or in place of others
     methods: tuple[str, ...] = ("S256",)
     launches: dict[str, str] = field(default_factory=dict)
     codes: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -53,6 +54,8 @@ class Ehr:
     write_seconds: float = 0  # for which a write takes its time
     wrong_key: bool = False  # the id_token is signed with a key that is not the login server's
     moved: str = ""  # where the SMART configuration redirects to
+    answers: dict[str, str] = field(default_factory=dict)  # beside code and state
+    elsewhere: str = ""  # the login server that ours, which is hostile, sends browsers on to
     mix: str = ""  # a patient whose resources come beside those that were asked for
     id_claims: dict[str, Any] = field(default_factory=dict)
     id_header: dict[str, Any] = field(default_factory=lambda: {"kid": "rsa"})
@@ -60,6 +63,11 @@ class Ehr:
     @property
     def fhir(self) -> str:
         return f"{self.url}/fhir"
+
+    def register(self, service: str) -> None:
+        """The companion of this service, as the manual says: a server among others has a redirect URI of its own."""
+        mark = hashlib.sha256(self.fhir.encode()).hexdigest()[:16]
+        self.redirect_uri = f"{service}/smart/callback/{mark}"
 
     def launch(self, service: str, patient: str = "p1") -> str:
         """The address that a card's link becomes: with `iss`, and a `launch` that stands for the open patient."""
@@ -100,7 +108,7 @@ def authorize(ehr: Ehr, asked: dict[str, str]) -> str:
         raise Refused("state")
     code = secrets.token_urlsafe(16)
     ehr.codes[code] = asked
-    return f"{ehr.redirect_uri}?{urlencode({'code': code, 'state': asked['state']})}"
+    return f"{ehr.redirect_uri}?{urlencode({'code': code, 'state': asked['state'], **ehr.answers})}"
 
 
 def token(ehr: Ehr, sent: dict[str, str], authorization: str) -> dict[str, Any]:
@@ -153,6 +161,7 @@ def configuration(ehr: Ehr) -> dict[str, Any]:
         "code_challenge_methods_supported": list(ehr.methods),
         "capabilities": ["launch-ehr", "client-public", "context-ehr-patient", "permission-patient"],
         **{key: one for key, one in ehr.changed.items() if key.endswith("_endpoint")},
+        **ehr.published,
     }
 
 
@@ -177,6 +186,8 @@ class Handler(BaseHTTPRequestHandler):
             head = '<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>EHR</title>'
             page = f'{head}<iframe src="{inner}" title="Companion"></iframe>'
             self._send(200, page.encode(), {"Content-Type": "text/html"})
+        elif address.path == "/authorize" and self.ehr.elsewhere:
+            self._send(302, b"", {"Location": f"{self.ehr.elsewhere}?{address.query}"})
         elif address.path == "/authorize":
             try:
                 where = authorize(self.ehr, dict(parse_qsl(address.query)))

@@ -8,16 +8,15 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request
 
 from cds_service.pages import companion_requests as requests
-from cds_service.pages.companion_frame import prepare, smart_of
+from cds_service.pages.companion_frame import prepare
 from cds_service.routes import Service, here
-from cds_service.smart import discovery, login, sessions, settings, user
-from cds_service.smart.login import Client
+from cds_service.smart import clients, discovery, login, sessions, user
+from cds_service.smart.clients import CALLBACK, Client
 from cds_service.smart.refusals import NOT_SENT, OPEN_AGAIN, Refusal
 from cds_service.smart.user import WrongUser
 
 companion_login = Blueprint("companion_login", __name__)
 prepare(companion_login)
-CALLBACK = "/smart/callback"
 LAYPEOPLE = ("Patient/", "RelatedPerson/")  # who opens their own chart in a portal
 
 
@@ -38,15 +37,16 @@ def launch() -> Response:
     server = discovery.discover(service.settings.tenant, service.connections, iss, seconds)
     opened = sessions.new()
     state = f"{opened.id}{secrets.token_urlsafe(24)}"
-    address, begun = login.begin(_client(service), server, context, state)
+    address, begun = login.begin(_client(service, server.base), server, context, state)
     sessions.keep_login(service.memory, opened, state, begun)
     response = _to(address, 302)
     requests.set_cookie(response, service, opened, sessions.LOGIN_SECONDS)
     return response
 
 
-@companion_login.get(CALLBACK)
-def callback() -> Response:
+@companion_login.get(CALLBACK, defaults={"mark": ""})
+@companion_login.get(f"{CALLBACK}/<mark>")
+def callback(mark: str) -> Response:
     """Back from the login server: the code becomes a session, once, in the browser that began it."""
     service, state = here(), request.args.get("state", "")
     launched = state[:16]
@@ -58,12 +58,20 @@ def callback() -> Response:
             f"It was used before, took longer than ten minutes, or began in another browser. {NOT_SENT} {OPEN_AGAIN}",
             403,
         )
+    came_to = f"{service.settings.public_base_url}{CALLBACK}{'/' if mark else ''}{mark}"
+    if not login.is_from(begun, came_to, request.args.get("iss")):
+        raise Refusal(
+            "This login cannot be used",
+            f"The answer came from another login server than the one that was asked. {NOT_SENT} Tell those who run "
+            "this service.",
+            403,
+        )
     if not request.args.get("code"):
         raise Refusal("The login was refused", f"The record system let nobody in. {NOT_SENT} {OPEN_AGAIN}", 403)
-    seconds, client = service.settings.tenant.fhir.timeout_seconds, _client(service)
+    seconds, client = service.settings.tenant.fhir.timeout_seconds, _client(service, begun.base)
     token = login.exchange(client, begun, request.args["code"], service.connections, seconds)
     try:
-        who = user.read(token.id_token, begun, client.smart.client_id, service.connections, seconds)
+        who = user.read(token.id_token, begun, client.client_id, service.connections, seconds)
     except WrongUser:
         raise Refusal(
             "This login cannot be used", f"Its proof of who you are is not valid. {NOT_SENT} {OPEN_AGAIN}", 403
@@ -71,10 +79,10 @@ def callback() -> Response:
     if who.startswith(LAYPEOPLE):
         raise Refusal("This page is for clinicians", f"{NOT_SENT} Ask your care team what your results mean.", 403)
     opened = sessions.new()
-    lasts = sessions.keep(service.memory, opened, begun, token, who)
+    sessions.keep(service.memory, opened, begun, token, who)
     response = _to(f"{service.settings.public_base_url}/smart/app?{requests.FIELD}={opened.id}", 303)
     requests.drop_cookie(response, service, launched)
-    requests.set_cookie(response, service, opened, lasts)
+    requests.set_cookie(response, service, opened)
     return response
 
 
@@ -82,6 +90,13 @@ def _to(address: str, status: int) -> Response:
     return Response(status=status, headers={"Location": address})
 
 
-def _client(service: Service) -> Client:
-    smart, tenant = smart_of(service), service.settings.tenant
-    return Client(smart, service.settings.public_base_url + CALLBACK, settings.read_secret(smart, tenant.folder))
+def _client(service: Service, base: str) -> Client:
+    """Raises Refusal where the site has not said how it is registered at this server."""
+    client = clients.of(service.settings.tenant, base, service.settings.public_base_url)
+    if client is None:
+        raise Refusal(
+            "The companion is not registered at this record system",
+            f"The tenant file has no [[smart.client]] for it. {NOT_SENT} Tell those who run this service.",
+            403,
+        )
+    return client

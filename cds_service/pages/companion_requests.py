@@ -16,7 +16,7 @@ from cds_service.smart.sessions import Opened, Session
 
 FIELD = "s"  # of the address and the form: which launch
 COOKIE = "spine-companion-"
-PATH = "/smart"
+PATH = "/"  # as the prefix __Host- demands; each launch has a name of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,15 @@ def other_name(request: Request, service: Service) -> bool:
 
 
 def cookie_name(service: Service, launch: str) -> str:
-    """By https one that no other host, and no plain http, can set."""
-    return f"{'__Secure-' if _secure(service) else ''}{COOKIE}{launch}"
+    """By https one that no other host, not even one beside ours, and no plain http can set."""
+    return f"{'__Host-' if _secure(service) else ''}{COOKIE}{launch}"
 
 
-def set_cookie(response: Response, service: Service, opened: Opened, seconds: int) -> None:
-    """In a frame of the EHR our cookie is a third party's: by https it says so, and is kept apart for each EHR."""
+def set_cookie(response: Response, service: Service, opened: Opened, seconds: int | None = None) -> None:
+    """In a frame of the EHR our cookie is a third party's: by https it says so, and is kept apart for each EHR.
+
+    Without `seconds` it ends with the browser.
+    """
     secure = _secure(service)
     response.set_cookie(
         cookie_name(service, opened.id),

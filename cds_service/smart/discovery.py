@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
-from cds_service.fhir_address import LOOPBACK, is_loopback, origin, permitted
+from cds_service.fhir_address import LOOPBACK, PLAIN_QUERY, is_loopback, origin, permitted
 from cds_service.fhir_client import Connections
 from cds_service.smart import outgoing
 from cds_service.smart.outgoing import NoReply
@@ -17,14 +18,16 @@ S256 = "S256"
 WELL_KNOWN = "/.well-known/smart-configuration"
 
 
-class Configuration(msgspec.Struct):
-    """As much as is used of SMART App Launch 2, section "Conformance"."""
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """As much as is used of SMART App Launch 2, section "Conformance". What is absent, null or of no use is empty."""
 
     authorization_endpoint: str
     token_endpoint: str
-    code_challenge_methods_supported: list[str]
-    issuer: str = ""
-    jwks_uri: str = ""
+    challenges: tuple[str, ...]
+    issuer: str
+    jwks_uri: str
+    says_who: bool  # its answers hold who gives them (RFC 9207)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +50,26 @@ def discover(tenant: Tenant, connections: Connections, iss: str, seconds: float)
             403,
         )
     configuration = _read(connections, base, seconds)
-    if S256 not in configuration.code_challenge_methods_supported:
-        raise _unfit("does not offer PKCE with S256, which SMART App Launch 2 requires")
+    if S256 not in configuration.challenges:
+        raise _unfit(
+            "does not offer PKCE with S256, which SMART App Launch 2 requires (code_challenge_methods_supported)"
+        )
+    if not (configuration.authorization_endpoint and configuration.token_endpoint):
+        raise _unfit("does not say where one logs in (authorization_endpoint, token_endpoint)")
     if not all(
         _near(tenant, base, one) for one in (configuration.authorization_endpoint, configuration.token_endpoint)
     ):
         raise _unfit("sends logins to a place that this site has not listed ([smart] login_servers)")
     # Nor are keys fetched from elsewhere: then the user stays unknown.
     keys = configuration.jwks_uri if _near(tenant, base, configuration.jwks_uri) else ""
-    return LoginServer(iss, base, msgspec.structs.replace(configuration, jwks_uri=keys))
+    return LoginServer(iss, base, replace(configuration, jwks_uri=keys))
 
 
 def _near(tenant: Tenant, base: str, address: str) -> bool:
     """Codes and secrets go only where the FHIR server itself stands, or where the site has said."""
-    found, ours = origin(address), origin(base)
-    if found is None or ours is None:
+    place, _, query = address.partition("?")  # which an endpoint may have (RFC 6749, 3.1)
+    found, ours = origin(place), origin(base)
+    if found is None or ours is None or not PLAIN_QUERY.fullmatch(query):
         return False
     listed = {origin(one) for one in (tenant.smart.login_servers if tenant.smart else ())}
     both_here = is_loopback(found[1]) and is_loopback(ours[1])
@@ -78,9 +86,23 @@ def _read(connections: Connections, base: str, seconds: float) -> Configuration:
     if reply.status != 200:
         raise _unfit("publishes no SMART configuration")
     try:
-        return msgspec.json.decode(reply.content, type=Configuration)
+        said = msgspec.json.decode(reply.content, type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError):
-        raise _unfit("publishes a SMART configuration that lacks what SMART App Launch 2 requires") from None
+        raise _unfit("publishes a SMART configuration that cannot be read") from None
+    challenges = said.get("code_challenge_methods_supported")
+    return Configuration(
+        authorization_endpoint=_text(said, "authorization_endpoint"),
+        token_endpoint=_text(said, "token_endpoint"),
+        challenges=tuple(str(one) for one in challenges) if isinstance(challenges, list) else (),
+        issuer=_text(said, "issuer"),
+        jwks_uri=_text(said, "jwks_uri"),
+        says_who=said.get("authorization_response_iss_parameter_supported") is True,
+    )
+
+
+def _text(said: dict[str, Any], key: str) -> str:
+    found = said.get(key)
+    return found if isinstance(found, str) else ""
 
 
 def _unfit(why: str) -> Refusal:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from cds_service.memory import Memory, milliseconds_now
-from cds_service.smart.login import Login, Token, as_dict, life
+from cds_service.smart.login import Login, Token, as_dict
 from cds_service.smart.sealing import NotOurs, digest, key_from, seal, unseal
 from cds_service.store import companion
 
@@ -61,25 +61,23 @@ def take_login(memory: Memory, secret: str, state: str) -> Login | None:
         return None
     try:
         return msgspec.convert(unseal(_key(secret, f"login {state}"), sealed), Login)
-    except NotOurs:
+    except (NotOurs, msgspec.ValidationError):  # the second: of another version of this software
         return None
 
 
-def keep(memory: Memory, opened: Opened, login: Login, token: Token, user: str) -> int:
-    """Begins a session; gives the seconds for which it lasts. Raises StoreUnavailable."""
-    seconds = life(token)
+def keep(memory: Memory, opened: Opened, login: Login, token: Token, user: str) -> None:
+    """Begins a session. Raises StoreUnavailable."""
     session = Session(
         iss=login.iss,
         base=login.base,
         access_token=token.access_token,
-        patient=token.patient or "",
-        encounter=token.encounter or "",
+        patient=token.patient,
+        encounter=token.encounter,
         user=user,
         scope=token.scope,
     )
     sealed = seal(_key(opened.secret, f"session {opened.id}"), as_dict(session))
-    companion.keep(memory.store, "session", digest(opened.id), sealed, milliseconds_now() + seconds * 1000)
-    return seconds
+    companion.keep(memory.store, "session", digest(opened.id), sealed, milliseconds_now() + token.seconds * 1000)
 
 
 def find(memory: Memory, opened: Opened) -> Session | None:
@@ -89,7 +87,7 @@ def find(memory: Memory, opened: Opened) -> Session | None:
         return None
     try:
         return msgspec.convert(unseal(_key(opened.secret, f"session {opened.id}"), sealed), Session)
-    except NotOurs:
+    except (NotOurs, msgspec.ValidationError):  # the second: of another version of this software
         return None
 
 

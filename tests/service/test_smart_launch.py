@@ -32,7 +32,14 @@ OWN = {"Sec-Fetch-Site": "same-origin"}
 def ehr(server: RunningServer, fhir_server: FhirServer) -> Iterator[Ehr]:
     """An EHR for the served sandbox; behind it only a small server, since few of these tests read a chart."""
     with smart_ehr.running(RealServer(fhir_server.url)) as one:
-        one.redirect_uri = f"{server.url}/smart/callback"
+        one.register(server.url)
+        yield one
+
+
+@pytest.fixture
+def other_ehr(server: RunningServer, fhir_server: FhirServer) -> Iterator[Ehr]:
+    with smart_ehr.running(RealServer(fhir_server.url)) as one:
+        one.register(server.url)
         yield one
 
 
@@ -206,15 +213,83 @@ def test_a_code_of_another_login_is_refused_by_pkce(ehr: Ehr, server: RunningSer
     victim, thief = requests.Session(), requests.Session()
     stolen = dict(parse_qsl(urlsplit(back(ehr, server, victim)).query))["code"]
     own = dict(parse_qsl(urlsplit(back(ehr, server, thief)).query))
-    address = f"{server.url}/smart/callback?{urlencode({**own, 'code': stolen})}"
+    address = f"{ehr.redirect_uri}?{urlencode({**own, 'code': stolen})}"
     refused(thief.get(address, allow_redirects=False, timeout=20), 502, "The login server has refused")
     assert ehr.tokens == {}
+
+
+def test_a_code_of_another_login_server_goes_nowhere(ehr: Ehr, other_ehr: Ehr, server: RunningServer) -> None:
+    """RFC 9700, mix-up: a hostile login server sends the browser on to another one, whose code it wants to get."""
+    browser = requests.Session()
+    ehr.elsewhere = f"{other_ehr.url}/authorize"
+    sent = dict(parse_qsl(urlsplit(start(ehr, server, browser).headers["Location"]).query))
+    other_ehr.launches[sent["launch"]] = "p1"
+    forwarded = sent | {"aud": other_ehr.fhir}
+    with pytest.raises(smart_ehr.Refused, match="redirect_uri"):  # the other one knows its own address of ours
+        smart_ehr.authorize(other_ehr, forwarded)
+    address = smart_ehr.authorize(other_ehr, forwarded | {"redirect_uri": other_ehr.redirect_uri})
+    refused(browser.get(address, timeout=20), 403, "came from another login server")
+    assert [path for _, path, _ in (*ehr.log, *other_ehr.log) if path == "/token"] == []
+
+
+@pytest.mark.parametrize(("said", "status"), [("its own", 303), ("https://evil.example", 403), (None, 403)])
+def test_a_server_that_says_it_names_itself_has_to(
+    ehr: Ehr, server: RunningServer, said: str | None, status: int
+) -> None:
+    ehr.published = {"authorization_response_iss_parameter_supported": True}
+    ehr.answers = {} if said is None else {"iss": ehr.url if said == "its own" else said}
+    browser = requests.Session()
+    answer = browser.get(back(ehr, server, browser), allow_redirects=False, timeout=20)
+    assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize(("stated", "scope_or_context"), [
+    ({"expires_in": "3600"}, {}), ({"expires_in": 3599.5}, {}), ({"expires_in": 3600.0}, {}),
+    ({"expires_in": "soon"}, {}), ({"expires_in": 10**400}, {}), ({"expires_in": True}, {}),
+    ({"expires_in": None}, {}), ({}, {"encounter": 42}),
+    ({}, {"scope": ["launch", "patient/Observation.c"]}), ({}, {"scope": 1}), ({}, {"patient": 123}),
+    ({}, {"need_patient_banner": "maybe", "id_token": 7}),
+])  # fmt: skip
+def test_one_odd_member_of_a_token_response_ends_no_launch(
+    ehr: Ehr, server: RunningServer, stated: dict[str, object], scope_or_context: dict[str, object]
+) -> None:
+    ehr.changed = {**stated, **scope_or_context}
+    browser = requests.Session()
+    assert save(server, browser, session(ehr, server, browser)).status_code == 200
+
+
+@pytest.mark.parametrize("published", [
+    {"jwks_uri": None, "issuer": None}, {"jwks_uri": 5, "issuer": ["x"], "capabilities": None},
+])  # fmt: skip
+def test_what_may_be_absent_from_a_configuration_may_be_null(
+    ehr: Ehr, server: RunningServer, published: dict[str, object]
+) -> None:
+    ehr.published = published
+    session(ehr, server, requests.Session())
+
+
+def test_an_endpoint_may_have_a_query(ehr: Ehr, server: RunningServer) -> None:
+    ehr.published = {"authorization_endpoint": f"{ehr.url}/authorize?tenant=a%20b&x="}
+    asked = parse_qsl(urlsplit(start(ehr, server, requests.Session()).headers["Location"]).query, True)
+    assert asked[:2] == [("tenant", "a b"), ("x", "")]
+    session(ehr, server, requests.Session())
+
+
+@pytest.mark.parametrize(("published", "words"), [
+    ({"code_challenge_methods_supported": None}, "PKCE with S256"), ({"token_endpoint": None}, "where one logs in"),
+    ({"authorization_endpoint": "http://127.0.0.1/authorize#x"}, "not listed"),
+])  # fmt: skip
+def test_what_a_configuration_lacks_is_named(
+    ehr: Ehr, server: RunningServer, published: dict[str, object], words: str
+) -> None:
+    ehr.published = published
+    refused(start(ehr, server, requests.Session()), 502, words)
 
 
 def test_a_user_who_was_not_let_in_reads_so(ehr: Ehr, server: RunningServer) -> None:
     browser = requests.Session()
     state = dict(parse_qsl(urlsplit(back(ehr, server, browser)).query))["state"]
-    address = f"{server.url}/smart/callback?{urlencode({'error': 'access_denied', 'state': state})}"
+    address = f"{ehr.redirect_uri}?{urlencode({'error': 'access_denied', 'state': state})}"
     refused(browser.get(address, timeout=20), 403, "The login was refused")
 
 
@@ -254,7 +329,8 @@ def test_patients_and_relatives_are_not_let_in(ehr: Ehr, server: RunningServer, 
 @pytest.mark.parametrize(("changed", "words"), [
     ({"patient": None}, "No patient came with the launch"), ({"patient": "../1"}, "No patient came"),
     ({"token_type": "mac"}, "cannot be used"), ({"access_token": "a\r\nX-Evil: 1"}, "cannot be used"),
-    ({"access_token": ""}, "cannot be used"), ({"expires_in": "soon"}, "cannot be read"),
+    ({"access_token": ""}, "cannot be used"), ({"access_token": 5}, "cannot be used"),
+    ({"patient": 1.5}, "No patient came"),
 ])  # fmt: skip
 def test_a_token_response_that_cannot_be_used(
     ehr: Ehr, server: RunningServer, changed: dict[str, object], words: str
@@ -310,7 +386,7 @@ def test_a_form_of_another_site_changes_nothing(
 
 def test_the_database_alone_reveals_nothing(ehr: Ehr, tmp_path: Path) -> None:
     with serving(tmp_path) as server:
-        ehr.redirect_uri = f"{server.url}/smart/callback"
+        ehr.register(server.url)
         ehr.launches.clear()
         browser = requests.Session()
         sent = start(ehr, server, browser, "patient-4711")
@@ -336,7 +412,7 @@ def test_any_worker_or_replica_goes_on_with_a_session(ehr: Ehr, tmp_path: Path) 
     with serving(tmp_path / "one", **store) as one:
         public = {"SPINE_CDS_PUBLIC_BASE_URL": one.url}
         with serving(tmp_path / "two", **store, **public) as two:
-            ehr.redirect_uri = f"{one.url}/smart/callback"
+            ehr.register(one.url)
             browser = requests.Session()
             address = back(ehr, one, browser).replace(one.url, two.url)
             answer = browser.get(address, allow_redirects=False, timeout=20)
@@ -350,6 +426,7 @@ def test_any_worker_or_replica_goes_on_with_a_session(ehr: Ehr, tmp_path: Path) 
 
 
 def test_a_confidential_client_sends_its_secret_in_the_header_alone(ehr: Ehr, tmp_path: Path) -> None:
+    """The only EHR of a site: its redirect URI is the short one, and the log says it."""
     (tmp_path / "secret").write_text("s3cret-of-the-site\n")
     tenant = tmp_path / "tenant.toml"
     tenant.write_text(f'{SANDBOX}[fhir]\nallowed_servers = ["{ehr.fhir}"]\n{SMART}client_secret_file = "secret"\n')
@@ -358,6 +435,36 @@ def test_a_confidential_client_sends_its_secret_in_the_header_alone(ehr: Ehr, tm
         session(ehr, server, requests.Session())
         assert not any(ehr.secret in body for _, _, body in ehr.log)
         assert ehr.secret not in server.written()
+        assert f"the companion's redirect URI at {ehr.fhir} is {ehr.redirect_uri}\n" in server.written()
+
+
+def test_each_of_several_servers_gets_its_own_secret_alone(ehr: Ehr, other_ehr: Ehr, tmp_path: Path) -> None:
+    """The first one keeps its redirect URI when a second one comes."""
+    for name in ("first", "second"):
+        (tmp_path / name).write_text(f"s3cret-of-the-{name}")
+    tenant = tmp_path / "tenant.toml"
+    tenant.write_text(
+        f'{SANDBOX}[fhir]\nallowed_servers = ["{ehr.fhir}", "{other_ehr.fhir}"]\n{SMART}client_secret_file = "first"\n'
+        f'[[smart.client]]\niss = "{other_ehr.fhir}"\nclient_id = "{smart_ehr.CLIENT}"\nclient_secret_file = "second"\n'
+    )
+    with serving(tmp_path / "server", "--tenant", str(tenant)) as server:
+        ehr.redirect_uri, ehr.secret = f"{server.url}/smart/callback", "s3cret-of-the-first"
+        other_ehr.register(server.url)
+        other_ehr.secret = "s3cret-of-the-second"
+        session(ehr, server, requests.Session())
+        session(other_ehr, server, requests.Session())
+        assert other_ehr.redirect_uri in server.written()
+
+
+def test_a_server_without_a_client_is_told_of(ehr: Ehr, other_ehr: Ehr, tmp_path: Path) -> None:
+    text = (
+        f'{SANDBOX}[fhir]\nallowed_servers = ["{ehr.fhir}", "{other_ehr.fhir}"]\n'
+        f'[[smart.client]]\niss = "{other_ehr.fhir}"\nclient_id = "x"\n'
+    )
+    client = app_of(tmp_path, text).test_client()  # type: ignore[attr-defined]
+    query = urlencode({"iss": ehr.fhir, "launch": "x"})
+    answer = client.get(f"/smart/launch?{query}", base_url="http://127.0.0.1:8080")
+    assert (answer.status_code, "not registered" in answer.get_data(as_text=True)) == (403, True)
 
 
 def app_of(folder: Path, text: str) -> object:
@@ -384,16 +491,15 @@ def test_by_https_the_cookie_is_secure_and_kept_apart_for_each_ehr(ehr: Ehr, tmp
     client = app_of(tmp_path, text).test_client()  # type: ignore[attr-defined]
     answer = client.get(f"/smart/launch?{urlencode({'iss': ehr.fhir, 'launch': 'x'})}")
     cookie = answer.headers["Set-Cookie"]
-    assert cookie.startswith("__Secure-spine-companion-")
-    assert {"Secure", "HttpOnly", "Path=/smart", "SameSite=None", "Partitioned", "Max-Age=600"} <= set(
-        cookie.split("; ")
-    )
-    assert "redirect_uri=https%3A%2F%2Fcds.example.org%2Fsmart%2Fcallback" in answer.headers["Location"]
+    assert cookie.startswith("__Host-spine-companion-")  # which browsers take from our own host alone
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=None", "Partitioned", "Max-Age=600"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
+    assert "redirect_uri=https%3A%2F%2Fcds.example.org%2Fsmart%2Fcallback%2F" in answer.headers["Location"]
 
 
 def test_on_this_machine_it_is_lax(ehr: Ehr, server: RunningServer) -> None:
     parts = set(start(ehr, server, requests.Session()).headers["Set-Cookie"].split("; "))
-    assert {"HttpOnly", "SameSite=Lax", "Path=/smart"} <= parts
+    assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= parts
     assert "Secure" not in parts
 
 
@@ -416,6 +522,24 @@ def test_without_the_section_there_is_no_companion(tmp_path: Path) -> None:
 def test_a_section_that_cannot_be_right_stops_start_up(tmp_path: Path, section: str, key: str) -> None:
     with pytest.raises(SettingsError) as stopped:
         load_tenant(write_tenant(tmp_path, TENANT + issuer() + section))
+    assert key in str(stopped.value)
+
+
+FIRST = '[[smart.client]]\niss = "https://a.example.org/fhir"\nclient_id = "x"\n'
+
+
+@pytest.mark.parametrize(("section", "key"), [
+    (f'[smart]\nclient_secret_file = "x"\n{FIRST}', "smart.client_id"),
+    (f'{SMART}client_secret_file = "x"\n', "smart.client_secret_file"),
+    (FIRST.replace("a.example", "c.example"), "smart.client[0].iss"),
+    (FIRST.replace('"x"', '""'), "smart.client[0].client_id"),
+    (f'{FIRST}{FIRST.replace("a.example.org", "A.example.org:443")}', "smart.client[1].iss"),
+    (f'{FIRST}secret = "x"\n', "unknown key `secret`"),
+])  # fmt: skip
+def test_clients_of_several_servers_that_cannot_be_right_stop_start_up(tmp_path: Path, section: str, key: str) -> None:
+    servers = '[fhir]\nallowed_servers = ["https://a.example.org/fhir", "https://b.example.org/fhir"]\n'
+    with pytest.raises(SettingsError) as stopped:
+        load_tenant(write_tenant(tmp_path, TENANT + issuer() + servers + section))
     assert key in str(stopped.value)
 
 

@@ -62,7 +62,7 @@ def told(page: str) -> str:
 
 
 def sit_down(ehr: Ehr, server: RunningServer) -> Desk:
-    ehr.redirect_uri = f"{server.url}/smart/callback"
+    ehr.register(server.url)
     browser = requests.Session()
     page = browser.get(ehr.launch(server.url, PATIENT), timeout=60)
     assert page.status_code == 200, page.text
