@@ -47,7 +47,7 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
 @pytest.fixture
 def ehr(behind: RealServer, served: RunningServer) -> Iterator[Ehr]:
     with smart_ehr.running(behind) as one:
-        one.redirect_uri = f"{served.url}/smart/callback"
+        one.register(served.url)
         yield one
 
 
