@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 LABEL = "Record SINS, ESCC, function and prognosis"
 # What the companion can take, as rules word it among what is missing.
-TAKEN = re.compile(r"\b(SINS|ESCC|Frankel|ASIA|neurological examination|mechanical|life expectancy|prognosis)\b")
+TAKEN = re.compile(
+    r"\b(SINS|ESCC|Frankel|ASIA|neurological examination|mechanical|life expectancy|prognosis|performance status)\b"
+)
 DECIDED_BY = frozenset({"spinal_instability", "confirmed_cord_compression"})  # a new score or grade changes what to do
 
 

@@ -199,6 +199,7 @@ def test_an_unstable_spine_leads_to_it_and_a_jaw_does_not() -> None:
     assert any("SINS 14" in summary for summary, _ in links(unstable, cards.Client(smart_url=URL)))
     assert not companion.completes(["dental examination", "total calcium"])
     assert companion.completes(["SINS item pain at T5"])
+    assert companion.completes(["performance status within 30 days (ECOG or Karnofsky)"])
 
 
 def test_the_link_does_not_change_which_card_it_is() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import date
 
 from flask import Blueprint, Response, render_template, request
@@ -14,7 +15,7 @@ from cds_service.pages.companion_frame import prepare
 from cds_service.pages.companion_requests import Arrived
 from cds_service.pages.companion_words import card_words, form_words, grid_words
 from cds_service.routes import Service, here
-from cds_service.smart import banner, chart, form, login, work, writing
+from cds_service.smart import banner, chart, doubts, form, login, work, writing
 from cds_service.smart.form import Section
 from cds_service.smart.sessions import Session
 from cds_service.smart.verdicts import Outcome
@@ -64,8 +65,11 @@ def write() -> Response:
     ready = _ready(kept)
     if kept is None or not ready:
         return _app(service, arrived, kept, said="There is nothing left to write: it was written before.")
-    if request.form.get("shown") != _shown(kept, ready):
+    asked = request.form.getlist("asked")
+    if request.form.get("shown") != _shown(kept, ready, asked):
         return _review(service, arrived, kept, changed=True)
+    if set(asked) - set(request.form.getlist("sure")):
+        return _review(service, arrived, kept, unsure=True)
     outcomes = writing.write(service, arrived.session, kept, ready, _write_seconds(service))
     written = [one.section.key for one in outcomes if one.written]
     try:
@@ -89,25 +93,31 @@ def _ready(kept: Work | None) -> list[Section]:
     return [one for one in _sections(kept) if one.filled is not None]
 
 
-def _shown(kept: Work, ready: list[Section]) -> str:
-    """Tells whether what is about to be written is what was confirmed."""
-    said = [writing.identifier(kept, one) for one in ready]
+def _shown(kept: Work, ready: list[Section], asked: Iterable[str]) -> str:
+    """Tells whether what is about to be written is what was confirmed, with all that was asked of it."""
+    said = [*(writing.identifier(kept, one) for one in ready), *asked]
     return hashlib.sha256(" ".join(said).encode()).hexdigest()
 
 
-def _review(service: Service, arrived: Arrived, kept: Work, changed: bool = False) -> Response:
+def _review(service: Service, arrived: Arrived, kept: Work, changed: bool = False, unsure: bool = False) -> Response:
+    """Each entry beside what the chart holds of it now: a graver one must not vanish unseen."""
     ready = _ready(kept)
     found = _sections(kept)
+    read = chart.read(service, arrived.session, request.environ.get(ARRIVED), date.today())
+    checked = doubts.check(ready, read.answered.facts)
+    asked = [doubt.id for one in checked for doubt in one.doubts]
     return _page(
         "companion_review.html",
         arrived.session,
         launch=arrived.opened.id,
-        ready=ready,
+        checked=checked,
+        unstable=doubts.UNSTABLE if any(one.unstable for one in found) else "",
         unfinished=[one for one in found if one.missing],
         item_words=form.item_words,
-        patient=banner.read(chart.patient(service, arrived.session), arrived.session.patient),
-        shown=_shown(kept, ready),
+        patient=banner.read(read.answers.get(chart.PATIENT), arrived.session.patient),
+        shown=_shown(kept, ready, asked),
         changed=changed,
+        unsure=unsure,
         user=arrived.session.user,
         may_write=login.may_write(arrived.session.scope),
     )

@@ -26,14 +26,6 @@ class Read:
     answers: Mapping[str, Answer]
 
 
-def patient(service: Service, session: Session) -> Answer:
-    """The Patient alone, for a page that only has to say whose chart it is."""
-    row = service.services[BY_HOOK[HOOK].id]
-    access = fhir_access(service.settings.tenant, service.settings.max_body_bytes)
-    asked = fhir_client.complete(_request(session), {PATIENT: row.prefetch[PATIENT]}, access, service.connections)
-    return asked[PATIENT]
-
-
 def read(service: Service, session: Session, arrived: float | None, today: date) -> Read:
     """Reads all that a patient-view call needs. Raises NeededDataMissing without patient or conditions."""
     row = service.services[BY_HOOK[HOOK].id]

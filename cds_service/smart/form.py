@@ -43,13 +43,9 @@ class Section:
 
     @property
     def unstable(self) -> bool:
-        """A SINS that is unstable, whatever its open items are."""
-        return (
-            self.filled is not None
-            and self.key == "sins"
-            and self.result is not None
-            and self.result.meaning == (SINS_MEANING["unstable"])
-        )
+        """A SINS that is unstable, whatever its open items are; also where it cannot be written yet."""
+        result = self.result
+        return self.key == "sins" and result is not None and result.meaning == SINS_MEANING["unstable"]
 
     @property
     def words(self) -> str:

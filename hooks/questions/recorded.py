@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from hooks.facts import Assessment, Facts, Measurement
 from hooks.questions import compression, noms, stability
+from hooks.scores.answers import SINS_MEANING
 
 Recorded = Assessment | Measurement
 PROGNOSIS = ("tokuhashi", "tomita", "bauer", "nesms", "katagiri")
@@ -41,6 +42,12 @@ def gravity(one: Recorded) -> int | None:
     if one.name == "escc" and one.value in compression.GRADES:
         return (one.value not in compression.LOW) + (one.value in compression.HIGH)
     return "edcba".index(one.value[-1]) if one.name in FUNCTION and one.value else None
+
+
+def band(one: Recorded) -> str:
+    """The band of a SINS in words, of whatever its open items leave; empty for all else."""
+    found = stability.of(one) if isinstance(one, Assessment) and one.name == "sins" else None
+    return SINS_MEANING.get(found.score.band() or "", "") if found else ""
 
 
 def _measured(one: Measurement) -> int | None:

@@ -162,6 +162,12 @@ def test_a_score_that_is_unstable_whatever_is_missing_is_written_without_a_total
     assert (str(found.score), found.score.band()) == ("14 to 18", "unstable")
 
 
+def test_it_is_unstable_before_it_can_be_written() -> None:
+    (section,) = [one for one in sections({f"sins.{name}": one for name, one in OPEN.items()}, TODAY) if one.missing]
+    assert section.unstable
+    assert section.filled is None
+
+
 def test_a_score_that_may_still_be_stable_waits_for_its_items() -> None:
     given = form.answers({"sins.pain": "3", "sins.location": "3", "sins.level": "T12", **DATED})
     (section,) = [one for one in sections(given, TODAY) if one.missing]
