@@ -63,7 +63,7 @@ def _no_indication(facts: Facts) -> CannotTell | None:
     precursor, myeloma = facts.finding(*PRECURSORS), bone_agents.myeloma(facts)
     if precursor and myeloma:
         why = "whether the myeloma needs therapy: a precursor or a remission is on record too"
-        return CannotTell((why,), ask=True, because=(*precursor, *myeloma))
+        return CannotTell((why,), ask=not care.comfort_focused(facts), because=(*precursor, *myeloma))
     if precursor:
         why = "smouldering myeloma, MGUS, solitary plasmacytoma and myeloma in remission alone are no indication"
         return CannotTell((f"whether there are bone metastases: {why}",), because=precursor)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from hooks import emergency, knowledge, proposals
-from hooks.facts import Fact, Facts, Order, When
+from hooks.facts import Fact, Facts, Order, Procedure, When
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Suggestion, Wording
-from hooks.questions import cancer, care, compression, neurology, readiness, stability
+from hooks.questions import cancer, care, compression, neurology, readiness, stability, treatment
 from hooks.questions.care import CONSULTS
 
 KNOWLEDGE = knowledge.load(__name__)
 PALLIATIVE = ("consult_palliative",)
+TREATED_BY = {"spine surgery": treatment.SURGERY, "radiation oncology": treatment.RADIOTHERAPY}  # who treats was asked
 
 
 def decide(facts: Facts) -> Outcome:
     """R1, R2, R21, R24: spinal metastases that are new, worse or symptomatic need surgery, radiotherapy and oncology.
 
-    A consult counts when it was placed since the metastasis was found, and since it last got worse or became painful.
+    A consult counts when it was placed since the metastasis was found, and since it last got worse or became painful;
+    so does a treatment of the spine by that specialty, whose date is told in any case.
     """
     metastases = cancer.spinal_metastases(facts)
     if not metastases:
@@ -27,7 +29,9 @@ def decide(facts: Facts) -> Outcome:
     if care.comfort_focused(facts):
         return _comfort(facts, metastases)
     symptoms, since = _symptoms(facts), _since(facts)
-    open_consults = [name for name, kinds in CONSULTS.items() if not _asked(facts, kinds, since)]
+    open_consults = [
+        name for name, kinds in CONSULTS.items() if not (_asked(facts, kinds, since) or _treated(facts, name, since))
+    ]
     if not open_consults:
         return _all_asked(facts)
     calling = emergency.cards(facts)
@@ -39,6 +43,7 @@ def decide(facts: Facts) -> Outcome:
                 *symptoms,
                 *_worse(facts),
                 *_consults(facts),
+                *_treatments(facts),
                 *(fact for one in calling for fact in one.because),
             )
         )
@@ -109,7 +114,8 @@ def _all_asked(facts: Facts) -> Outcome:
         return NotApplicable(
             "spine surgery, radiation oncology and medical oncology have all been asked lately", consults
         )
-    return CannotTell(("whether anything has changed since the three specialties were asked",), because=consults)
+    known: tuple[Fact, ...] = (*consults, *(p for name in TREATED_BY for p in _treated(facts, name, _since(facts))))
+    return CannotTell(("whether anything has changed since the three specialties were asked",), because=known)
 
 
 def _symptoms(facts: Facts) -> tuple[Fact, ...]:
@@ -140,6 +146,29 @@ def _asked(facts: Facts, kinds: tuple[str, ...], since: When | None) -> bool:
     )
 
 
+def _treated(facts: Facts, name: str, since: When | None) -> tuple[Procedure, ...]:
+    """Treatments of the spine by that specialty that stand for being asked: since the last event, or just before it.
+
+    After a new deficit only what surely followed it counts: who operated before has not heard of it.
+    """
+    concepts = TREATED_BY.get(name, ())
+    done = tuple((p, p.when) for p in treatment.done(facts, *concepts) if p.when and not p.elsewhere)
+    if not done:
+        return ()
+    if _now(facts, emergency.cards(facts)):
+        return tuple(p for p, when in done if since and when.earliest > since.latest)
+    recent = KNOWLEDGE.value("recent_consult")
+    return tuple(
+        p for p, when in done if (since and when.latest >= since.earliest) or when.maybe_within(recent, facts.as_of)
+    )
+
+
+def _treatments(facts: Facts) -> tuple[Procedure, ...]:
+    """The newest treatment of the spine by each specialty."""
+    kinds = (treatment.done(facts, *concepts) for concepts in TREATED_BY.values())
+    return tuple(p for found in kinds for p in [one for one in found if not one.elsewhere][:1])
+
+
 def _consults(facts: Facts) -> tuple[Order, ...]:
     return care.placed(facts, tuple(kind for kinds in CONSULTS.values() for kind in kinds))
 
@@ -156,6 +185,7 @@ def _grid(facts: Facts) -> tuple[str, ...]:
         f"Oncologic: {cancer.name(facts)}.",
         f"Mechanical: {f'SINS {worst.score}{worst.at}{_on(worst.assessment.when)}' if worst else 'SINS not recorded'}.",
         f"Systemic: {f'{fitness.name.upper()} {fitness.value}{_on(fitness.when)}' if fitness else NO_FITNESS}.",
+        *(f"Treated: {treatment.words((one,))}." for one in _treatments(facts)),
     )
 
 

@@ -19,7 +19,7 @@ def decide(facts: Facts) -> Outcome:
         return CannotTell(("an operation of the spine",))
     tumour = _tumour(facts)
     if not tumour:
-        ask = bool(cancer.bone_metastases(facts))
+        ask = bool(cancer.bone_metastases(facts)) and not care.comfort_focused(facts)
         return CannotTell(("whether the operation was for a metastasis of the spine",), ask=ask, because=operations)
     comfort = care.comfort_focused(facts)
     if comfort:

@@ -26,17 +26,18 @@ def decide(facts: Facts) -> Outcome:
     asked = _asked(facts)
     if asked:
         return NotApplicable("radiotherapy is ordered, or the radiation oncologist has been asked lately", asked)
+    ask = not care.comfort_focused(facts)  # no scores and images for a treatment that is not proposed by itself then
     earlier = treatment.irradiated(facts)
     if earlier:
-        return CannotTell((_before(facts),), ask=True, because=(*earlier, *pain))
+        return CannotTell((_before(facts),), ask=ask, because=(*earlier, *pain))
     table = noms.of(facts)
     if table.row is None:
-        return CannotTell(table.missing, ask=True, because=(*metastases, *pain, *table.because))
+        return CannotTell(table.missing, ask=ask, because=(*metastases, *pain, *table.because))
     if table.row.number not in VARIANTS:
         return CannotTell((f"what is decided first: {table.row.says}",), because=(*pain, *table.because))
     open_question = _surgeon(facts)
     if open_question:
-        return CannotTell(open_question, ask=True, because=(*pain, *table.because))
+        return CannotTell(open_question, ask=ask, because=(*pain, *table.because))
     because = tuple(dict.fromkeys((*metastases, *pain, *table.because)))
     return Recommend(
         because=because,

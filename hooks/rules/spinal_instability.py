@@ -14,11 +14,14 @@ SINS = "SINS, level by level"
 
 
 def decide(facts: Facts) -> Outcome:
-    """R7: SINS 13 or more, SINS 7-12 with mechanical pain, or instability that a clinician named."""
+    """R7: SINS 13 or more, SINS 7-12 with mechanical pain, or instability that a clinician named.
+
+    SINS 7-12 without mechanical pain speaks as information: the score asks for a surgeon's opinion from 7 on.
+    """
     named = facts.finding("spinal_instability")
     found = stability.worst(facts)
     if found is None and not named:
-        ask = bool(cancer.spinal_metastases(facts)) and not facts.ordering()
+        ask = bool(cancer.spinal_metastases(facts)) and not facts.ordering() and not care.comfort_focused(facts)
         return CannotTell((SINS,), ask=ask, because=cancer.spinal_metastases(facts))
     comfort = care.comfort_focused(facts)
     if comfort and not (found and found.score.lowest >= KNOWLEDGE.value("unstable")):
@@ -79,20 +82,19 @@ def _score_again(facts: Facts, found: stability.Instability) -> tuple[str, ...]:
     return (KNOWLEDGE.text("again", when=f"Scored {when.text}" if when else "Date of the score not recorded"),)
 
 
-def _indeterminate(facts: Facts, found: stability.Instability | None, basis: tuple[Fact, ...], named: bool) -> Outcome:
+def _indeterminate(
+    facts: Facts, found: stability.Instability | None, basis: tuple[Fact, ...], named: bool
+) -> Recommend:
     pain = found.pain if found else None
-    if not named and pain is not None and pain != sins.MECHANICAL_PAIN:
-        level = f"SINS {found.score}{found.at}" if found else SINS
-        asked = f"{level}: surgeon's opinion if the pain becomes mechanical"
-        return CannotTell((asked,), ask=not facts.ordering(), because=basis)
     because = (*basis, *cancer.spinal_metastases(facts)[:1])
     missing = ("whether the pain is mechanical (worse upright or moving, eased lying)",) if pain is None else ()
-    variant = "indeterminate" if found else "named"
+    quiet = not named and pain is not None and pain != sins.MECHANICAL_PAIN
+    variant = "not_mechanical" if quiet else "indeterminate" if found else "named"
     text = KNOWLEDGE.card(variant, sins=str(found.score) if found else "", at=found.at if found else "")
     lines = (*text.do, *(_score_again(facts, found) if found else ()))
     return Recommend(
         because=because,
         says=Wording(text.indicator, text.summary, lines, text.why, text.why_not),
         missing=(*missing, *stability.doubts(facts)) if found else (SINS,),
-        suggestions=proposals.consult(facts, "consult_spine_neurosurgery", because, "asap"),
+        suggestions=proposals.consult(facts, "consult_spine_neurosurgery", because, "routine" if quiet else "asap"),
     )

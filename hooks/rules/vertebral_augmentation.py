@@ -39,7 +39,7 @@ def decide(facts: Facts) -> Outcome:
     worst, graded = stability.worst(facts), compression.worst(facts)
     missing = _missing(facts)
     if missing or worst is None:
-        return CannotTell(missing, ask=True, because=basis)
+        return CannotTell(missing, ask=not care.comfort_focused(facts), because=basis)
     variant = "comfort" if care.comfort_focused(facts) else "stable" if worst.score.band() == "stable" else "surgeon"
     because = (
         *basis,

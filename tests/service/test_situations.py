@@ -73,6 +73,13 @@ def test_the_gravest_stands_first() -> None:
         assert asked(name, "patient-view", DAYS[0]).cards[0]["indicator"] == "critical"
 
 
+def test_in_hospice_care_nobody_is_asked_to_score_or_grade() -> None:
+    answered = asked("comfort_care", "patient-view", DAYS[0])
+    assert not [card for card in answered.cards if "Not assessed" in str(card["summary"])]
+    words = " ".join(str(card["detail"]) for card in answered.cards)
+    assert not [word for word in ("SINS", "ESCC", "ECOG", "life expectancy") if word in words]
+
+
 def test_interrupted_denosumab_is_told_before_an_agent_is_offered() -> None:
     first, second, *_ = (str(card["summary"]) for card in asked("denosumab_stopped", "patient-view", DAYS[0]).cards)
     assert "Denosumab 120 mg last given 2026-07-16" in first
