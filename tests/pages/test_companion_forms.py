@@ -6,10 +6,12 @@ import re
 import uuid
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from cds_service import pages
 from fhir_mappings import assessments
 from fhir_mappings.assessments import Filled
 from tests import smart_ehr
@@ -21,6 +23,7 @@ from tests.pages.test_companion import SINS, fill_sins, person
 from tests.service.conftest import RunningServer
 from tests.smart_ehr import Ehr
 
+SKETCHES = Path(pages.__file__).parent / "static" / "companion"
 SYSTEMIC = re.compile("^Systemic")
 YESTERDAY = (date.today() - timedelta(days=1)).isoformat()
 LONG_AGO = (date.today() - timedelta(days=400)).isoformat()
@@ -235,6 +238,40 @@ def test_function_that_no_patient_can_have_is_asked_about(
         page.get_by_role("checkbox", name="Frankel grade E does not go with ASIA impairment scale A")
     ).to_be_visible()
     expect(page.get_by_role("checkbox", name="Life expectancy: 0 months.")).to_be_visible()
+
+
+GREY = """svg => new Promise(done => {
+  const picture = new Image();
+  picture.onload = () => {
+    const canvas = Object.assign(document.createElement("canvas"), { width: 56, height: 42 });
+    const context = canvas.getContext("2d");
+    context.drawImage(picture, 0, 0);
+    const column = x => Array.from({ length: 42 }, (_, y) => context.getImageData(x, y, 1, 1).data[2]);
+    done([column(15), column(28), column(34)]);
+  };
+  picture.src = "data:image/svg+xml;base64," + btoa(svg);
+})"""
+
+
+def columns(page: Page, name: str) -> list[list[int]]:
+    """The blue of three columns of a sketch, from top to bottom: paper is nearly white, bone and tumour are not."""
+    found: list[list[int]] = page.evaluate(GREY, (SKETCHES / f"{name}.svg").read_text(encoding="utf-8"))
+    return found
+
+
+def test_the_sketches_show_what_images_show(browser: Browser) -> None:
+    """Blastic is bright and lytic dark, as on CT; a collapse of more than half leaves less than half."""
+    page = browser.new_page()
+    lytic, blastic = columns(page, "sins-lesion-2")[1][14], columns(page, "sins-lesion-0")[1][14]
+    bone = columns(page, "sins-lesion-2")[0][14]
+    assert lytic < bone / 4
+    assert blastic > bone * 1.5
+    height = {n: sum(blue < 225 for blue in columns(page, f"sins-collapse-{n}")[1][3:38]) for n in range(4)}
+    assert height[0] >= 30
+    assert height[1] >= 30
+    assert height[0] / 2 < height[2] < height[0] * 0.95
+    assert 0 < height[3] < height[0] * 0.45
+    page.close()
 
 
 def test_without_the_script_open_items_are_named_too(
