@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert, select
 
 from cds_service.dashboard import as_csv, asked, board, choices, lines, periods, proposals
 from cds_service.dashboard.choices import Choices
 from cds_service.dashboard.hiding import FEWER, NONE, WITHHELD, Cell, added, split
-from cds_service.dashboard.lines import ANSWERS, GIVEN_UP_FIRST, Key, Line, line, share, total
+from cds_service.dashboard.lines import ANSWERS, GIVEN_UP_FIRST, Key, Line, line, share, share_against, total
 from cds_service.dashboard.rates import rate
 from cds_service.dashboard.settings import Dashboard
+from cds_service.store import schema
 from cds_service.store.database import Store, open_store
 from cds_service.store.decisions import Decision
 from cds_service.store.statistics import REASONS, Counted
@@ -96,7 +98,7 @@ def made_line(accepted_: int, refused: int, done: int, ignored: int, waiting: in
 def seen(one: Line) -> tuple[object, ...]:
     """All that page and file show of a line, the rates among it."""
     cells = (one.shown, one.patients, *one.answers.values(), *one.reasons.values(), one.silenced, one.shadow)
-    return (*cells, share([one], "accepted"), share([one], "overridden"))
+    return (*cells, share([one], "accepted"), share([one], "overridden"), share_against(one, WEEKLY.against))
 
 
 def test_no_small_number_of_a_line_can_be_worked_out_with_reasons_and_rates() -> None:
@@ -106,6 +108,26 @@ def test_no_small_number_of_a_line_can_be_worked_out_with_reasons_and_rates() ->
         for parts in compositions(shown, 5):
             views[seen(made_line(*parts, smallest=smallest))].append((*parts, parts[1] + parts[2]))
     assert can_be_told(views, smallest) == []
+
+
+@pytest.mark.parametrize("smallest", [3, 4])
+def test_which_reasons_nobody_gave_tells_no_small_number(smallest: int) -> None:
+    """Beside an override that is hidden only zeros are shown, and only where any pattern of them fits."""
+    views: dict[object, list[tuple[int, ...]]] = defaultdict(list)
+    patterns = set()
+    for shown in range(15):
+        for accepted_, ignored, waiting, *given in compositions(shown, 6):
+            parts = (accepted_, sum(given), ignored, waiting)
+            cells = split(shown, dict(zip(ANSWERS, parts, strict=True)), smallest, GIVEN_UP_FIRST)
+            if cells["overridden"].is_exact:
+                continue
+            reasons = dict(zip("abc", given, strict=True))
+            told = lines.reasons_shown(cells["overridden"], reasons, smallest)
+            stands = "small" if 0 < shown < smallest else shown
+            views[stands, tuple(cells.values()), tuple(told.values())].append((*parts, *given))
+            patterns.add((cells["overridden"].state, tuple(told.values())))
+    assert can_be_told(views, smallest) == []
+    assert ("bounded", (NONE, WITHHELD, WITHHELD)) in patterns
 
 
 def test_what_is_hidden_is_hidden_and_what_is_large_is_shown() -> None:
@@ -303,6 +325,96 @@ def test_a_few_acceptances_do_not_hide_the_need(store: Store) -> None:
     assert [(seen_.rate.count, seen_.rate.of, seen_.rate.at_least) for seen_ in one.evidence] == [(56, 60, True)] * 2
 
 
+def test_the_evidence_tells_patients_and_reasons(store: Store) -> None:
+    write(store, *mostly_overridden("pain_team", 40), *(overridden("pain_team", at, 3) for at in (BEFORE, LAST)))
+    (one,) = proposed(store).values()
+    first = one.evidence[0]
+    assert (first.patients, first.rate.count, first.rate.of) == (43, 43, 43)
+    told = {reason: cell.text(5) for reason, cell in first.reasons.items() if cell != NONE}
+    assert told == {"cds-not-applicable": "39 or more", "none-given": "fewer than 5"}
+
+
+@pytest.mark.parametrize("reason", ["action-completed", "patient-refuses", "service-not-available"])
+def test_reasons_that_say_the_advice_was_right_make_no_proposal(store: Store, reason: str) -> None:
+    write(store, *(overridden("pain_team", at, 60, reason) for at in (BEFORE, LAST)))
+    write(store, *mostly_overridden("pain_team", 20), *mostly_overridden("rehabilitation"))
+    assert set(proposed(store)) == {"rehabilitation"}
+
+
+def test_where_reasons_are_hidden_the_lowest_number_is_taken() -> None:
+    against = WEEKLY.against
+
+    def told(*numbers: int) -> tuple[int, int, bool]:
+        found = share_against(made_line(*numbers), {"patient-refuses"})
+        assert found is not None
+        return found.count, found.of, found.at_least
+
+    assert told(20, 40, 30, 10, 0) == (40, 100, False)
+    assert told(20, 40, 3, 10, 0) == (39, 73, True)  # "39 or more" beside a small one
+    assert told(20, 3, 40, 10, 0) == (0, 73, True)  # the small one itself
+    assert told(3, 40, 0, 0, 0) == (39, 43, True)  # overrides hidden beside 3 acceptances, all for one reason
+    assert told(3, 40, 10, 0, 0) == (0, 53, True)  # for two reasons: how they are divided is not shown
+    assert told(20, 2, 1, 10, 0) == (0, 33, True)
+    assert share_against(made_line(1, 1, 1, 0, 0), against) is None
+
+
+def of_one(patient: str, *shown: Shown) -> list[Shown]:
+    return [replace(one, patient=patient * 64) for one in shown]
+
+
+def test_one_patient_makes_no_proposal(store: Store) -> None:
+    write(store, *of_one("a", *mostly_overridden("pain_team", 60)))
+    assert proposed(store) == {}
+
+
+def test_one_patient_beside_others_makes_no_proposal(store: Store) -> None:
+    """69 of 84 cards are overridden, surely more than 70 %: but 10 of 25 patients' cards."""
+    write(store, *of_one("a", *mostly_overridden("pain_team", 90)), *mostly_overridden("pain_team", 9))
+    write(store, *(accepted("pain_team", at, 15) for at in (BEFORE, LAST)))
+    with store.reading() as connection:
+        spans = proposals.complete(WEEKLY, NOW_MS)
+        counted = lines.read(connection, "here", WEEKLY, spans, NOW_MS)
+    assert len(proposals.above_budget("pain_team", counted, spans, WEEKLY)) == 2
+    assert proposed(store) == {}
+
+
+def test_as_many_patients_as_the_site_wants(store: Store) -> None:
+    """Ten patients with three cards each."""
+    for number in range(10):
+        write(store, *of_one(f"{number}", *mostly_overridden("pain_team", 3)))
+    assert set(proposed(store)) == {"pain_team"}
+    assert proposed(store, site=choices.at(Dashboard(finest_period="week", fewest_patients=11))) == {}
+
+
+def test_a_card_that_another_rule_leads_speaks_against_that_rule_only(store: Store) -> None:
+    """`pain_team` comes before `rehabilitation` and leads their card, unless `rehabilitation` is the more urgent."""
+    write(store, *mostly_overridden("pain_team"))
+    share_cards(store, "rehabilitation", "info")
+    assert set(proposed(store)) == {"pain_team"}
+
+
+def test_the_more_urgent_rule_leads(store: Store) -> None:
+    write(store, *mostly_overridden("pain_team"))
+    share_cards(store, "rehabilitation", "warning")
+    assert set(proposed(store)) == {"rehabilitation"}
+
+
+def share_cards(store: Store, rule: str, indicator: str) -> None:
+    """Another rule stands on every card of the ledger."""
+    with store.writing() as connection:
+        said = connection.execute(select(schema.speech)).mappings().all()
+        connection.execute(insert(schema.speech), [{**one, "rule": rule, "indicator": indicator} for one in said])
+
+
+def test_a_hook_on_which_few_override_speaks_against_it(store: Store) -> None:
+    """Also where the overrides there are too few to be shown."""
+    write(store, *mostly_overridden("bone_scan_low_yield", service=ORDER_SELECT))
+    for at in (BEFORE, LAST):
+        write(store, accepted("bone_scan_low_yield", at, 90, ORDER_SIGN))
+        write(store, overridden("bone_scan_low_yield", at, 3, service=ORDER_SIGN))
+    assert proposed(store) == {}
+
+
 @pytest.mark.parametrize(
     "more",
     [
@@ -416,7 +528,8 @@ def test_the_file_has_the_numbers_that_the_page_shows(store: Store) -> None:
     assert (first["overridden_rate"], first["overridden_rate_low_95"]) == ("1.0000", "0.8865")
     assert (second["shown"], second["accepted"], second["overridden"]) == ("33", "fewer than 5", "29 or more")
     assert second["overridden_rate"] == "not shown"
-    assert {second[f"overridden_{reason}"] for reason in REASONS} == {"not shown"}
+    assert {second[f"overridden_{reason}"] for reason in REASONS} == {"not shown", "0"}
+    assert second["overridden_cds-not-applicable"] == "not shown"
     assert {one["rule"] for one in found} == {"pain_team", f"'{hostile}"}
     for one in found:
         assert not any(value.startswith(("=", "+", "-", "@")) for value in one.values())

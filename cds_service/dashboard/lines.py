@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -89,16 +89,27 @@ def line(counted: Sequence[Counted], patients: int, smallest: int) -> Line:
     reasons = {reason: _sum(counted, fate=SHOWN, answer=OVERRIDDEN, reason=reason) for reason in REASONS}
     shown = sum(answers.values())
     shown_answers = split(shown, answers, smallest, GIVEN_UP_FIRST)
-    known = shown_answers[OVERRIDDEN].is_exact
     return Line(
         shown=single(shown, smallest),
         patients=single(patients, smallest),
         answers=shown_answers,
-        # Together they are the overrides: where these are hidden, so are all of them.
-        reasons=split(answers[OVERRIDDEN], reasons, smallest, REASONS) if known else dict.fromkeys(REASONS, WITHHELD),
+        reasons=reasons_shown(shown_answers[OVERRIDDEN], reasons, smallest),
         silenced=single(_sum(counted, fate=SILENCED), smallest),
         shadow=single(_sum(counted, fate=SHADOW), smallest),
     )
+
+
+def reasons_shown(overrides: Cell, reasons: Mapping[str, int], smallest: int) -> dict[str, Cell]:
+    """Together they are the overrides: where these are hidden, so is each reason.
+
+    Which reasons nobody gave is told even then, if every reason could have been given once: then whatever pattern of
+    zeros there is fits each number that may be hidden, and tells nothing of it.
+    """
+    if overrides.is_exact:
+        return split(overrides.number, reasons, smallest, tuple(reasons))
+    if overrides.state == "bounded" and overrides.number >= len(reasons):
+        return {reason: WITHHELD if number else NONE for reason, number in reasons.items()}
+    return dict.fromkeys(reasons, WITHHELD)
 
 
 def _sum(counted: Iterable[Counted], **like: str) -> int:
@@ -125,3 +136,17 @@ def share(lines: Iterable[Line], answer: str) -> Rate | None:
     cells = [one.answers[answer] for one in both]
     of = sum(one.settled.number for one in both)
     return rate(sum(one.number for one in cells), of, not all(one.is_exact for one in cells)) if of else None
+
+
+def share_against(one: Line, reasons: Collection[str]) -> Rate | None:
+    """The share of settled showings that were overridden for these reasons, the lowest that fits what a line shows.
+
+    None where it does not show how many are settled.
+    """
+    if not one.settled.is_exact or not one.settled.number:
+        return None
+    overrides = one.answers[OVERRIDDEN]
+    others = [cell for reason, cell in one.reasons.items() if reason not in reasons]
+    if all(cell.is_exact for cell in others) and overrides.state in ("exact", "bounded"):
+        return rate(overrides.number - sum(cell.number for cell in others), one.settled.number, not overrides.is_exact)
+    return rate(sum(one.reasons[reason].number for reason in reasons), one.settled.number, True)

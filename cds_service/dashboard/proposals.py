@@ -8,13 +8,15 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Connection
 
+from cds_service import services
 from cds_service.dashboard import periods
 from cds_service.dashboard.choices import Choices
-from cds_service.dashboard.lines import DAY, Key, Line, read, share
+from cds_service.dashboard.hiding import Cell
+from cds_service.dashboard.lines import DAY, Key, Line, read, share_against
 from cds_service.dashboard.periods import Period
-from cds_service.dashboard.rates import Rate
-from cds_service.feedback import OVERRIDDEN
+from cds_service.dashboard.rates import Rate, rate
 from cds_service.store.decisions import AGREED, Decision
+from cds_service.store.statistics import Span, each_patient_once
 from cds_service.tenants import Tenant
 from hooks.knowledge import Knowledge
 
@@ -23,11 +25,16 @@ PERIODS = 2  # one after the other above the budget
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The override rate of a rule on one service in one period."""
+    """A rule on one service in one period: how many cards were overridden for reasons that speak against it.
+
+    `rate` is the lowest that fits what is shown. `patients`: to how many the rule was shown.
+    """
 
     service: str
     period: Period
     rate: Rate
+    patients: int
+    reasons: Mapping[str, Cell]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,10 @@ def proposals(
     decisions: Mapping[str, Decision],
     now: int,
 ) -> list[Proposal]:
-    """Rules that are live, not exempt, and above their budget wherever they were shown often enough."""
+    """Rules that are live, not exempt, and above their budget wherever they were shown often enough.
+
+    They must be so twice: by what the dashboard shows, and once more by patients (see `holds_by_patient`).
+    """
     spans = complete(choices, now)
     counted = read(connection, tenant.tenant.name, choices, spans, now)
     today = datetime.fromtimestamp(now / 1000, UTC).date()
@@ -87,7 +97,7 @@ def proposals(
         if tenant.mode(name) != "live" or choices.is_exempt(rule):
             continue
         evidence = above_budget(name, counted, spans, choices)
-        if evidence:
+        if evidence and holds_by_patient(connection, tenant.tenant.name, name, evidence, choices, now):
             said = _holds(decisions.get(name), today)
             made.append(Proposal(name, rule.title, rule.version, choices.budget_of(name), evidence, said))
     return made
@@ -102,14 +112,48 @@ def above_budget(
     """
     found: list[Evidence] = []
     for (name, service), lines in counted.items():
-        rates = [share([one], OVERRIDDEN) for one in lines]
-        known = [one for one in rates if one is not None and one.of >= choices.fewest_cards]
-        if name != rule or len(known) < len(spans):
+        if name != rule or any(one.shown.number < choices.fewest_cards for one in lines):
             continue
-        if any(one.low <= choices.budget_of(rule) for one in known):
+        seen = [_evidence(service, span, one, choices) for span, one in zip(spans, lines, strict=True)]
+        known = [one for one in seen if one is not None]
+        if len(known) < len(seen) or any(one.rate.low <= choices.budget_of(rule) for one in known):
             return ()
-        found += [Evidence(service, span, one) for span, one in zip(spans, known, strict=True)]
+        found += known
     return tuple(found)
+
+
+def _evidence(service: str, span: Period, one: Line, choices: Choices) -> Evidence | None:
+    """None where too few cards are settled or too few patients were shown any."""
+    share, patients = share_against(one, choices.against), one.patients
+    if share is None or share.of < choices.fewest_cards:
+        return None
+    if not patients.is_exact or patients.number < choices.fewest_patients:
+        return None
+    return Evidence(service, span, share, patients.number, one.reasons)
+
+
+def holds_by_patient(
+    connection: Connection, tenant: str, rule: str, evidence: Iterable[Evidence], choices: Choices, now: int
+) -> bool:
+    """Whether the rule is above its budget too when each patient counts once, by the cards that it led.
+
+    So neither one patient's many overrides make a proposal, nor answers that were meant for another rule of a shared
+    card. The numbers behind this are not shown: beside those of the table they would tell small ones.
+    """
+    for one in evidence:
+        span = Span(tenant, one.period.start, one.period.end, now - choices.answer_days * DAY)
+        before = _before(rule, one.service)
+        patients, against = each_patient_once(connection, span, rule, one.service, before, choices.against)
+        if patients < choices.fewest_patients or rate(against, patients).low <= choices.budget_of(rule):
+            return False
+    return True
+
+
+def _before(rule: str, service: str) -> list[str]:
+    """The rules that go before this one on a card of one urgency: in the order in which the service asks them."""
+    at = services.BY_ID.get(service)
+    names = [one.KNOWLEDGE.rule for one in at.rules] if at else []
+    return names[: names.index(rule)] if rule in names else names
 
 
 def exempt(rules: Iterable[Knowledge], choices: Choices) -> list[Knowledge]:

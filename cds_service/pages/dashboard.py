@@ -79,12 +79,12 @@ def decide() -> Response:
     proposal = open_now.get(given.get("rule", ""))
     if proposal is None:
         raise HookRequestError("rule", "This rule is not proposed now.")
-    decisions.write(service.memory.store, _decision(proposal, given, reader, now))
+    decisions.write(service.memory.store, _decision(proposal, given, reader, now, site))
     response = redirect(url_for("dashboard.show"), 303)
     return _private(Response(response.get_data(), 303, response.headers))
 
 
-def _decision(proposal: Proposal, given: Mapping[str, str], approver: str, now: int) -> Decision:
+def _decision(proposal: Proposal, given: Mapping[str, str], approver: str, now: int, site: Choices) -> Decision:
     decided = given.get("decided", "")
     if decided not in (AGREED, DECLINED):
         raise HookRequestError("decided", f"Must be {AGREED} or {DECLINED}.")
@@ -94,8 +94,11 @@ def _decision(proposal: Proposal, given: Mapping[str, str], approver: str, now: 
             {
                 "service": one.service,
                 "period": one.period.name,
-                "overridden": one.rate.count,
+                "against": one.rate.count,
+                "at_least": one.rate.at_least,
                 "of": one.rate.of,
+                "patients": one.patients,
+                "reasons": {reason: cell.text(site.smallest_count) for reason, cell in one.reasons.items()},
                 "low": round(one.rate.low, 4),
                 "high": round(one.rate.high, 4),
             }

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Subquery, and_, case, distinct, exists, func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Subquery,
+    and_,
+    case,
+    distinct,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 
 from cds_service.store.schema import call, feedback, speech
+from hooks.outcomes import INDICATORS
 from hooks.override_reasons import OVERRIDE_SYSTEM, OVERRIDE_WORDS
 from hooks.refire import NO_REASON, OTHER_REASON
 
@@ -64,6 +78,27 @@ def patients(connection: Connection, span: Span) -> Mapping[tuple[str, str], int
     return {(rule, service): number for rule, service, number in connection.execute(query)}
 
 
+def each_patient_once(
+    connection: Connection, span: Span, rule: str, service: str, before: Collection[str], against: Collection[str]
+) -> tuple[int, int]:
+    """To how many patients this rule led a settled card; of how many of these most were overridden for `against`.
+
+    A card is led by its most urgent rule; within one urgency the rules of `before` go before this one.
+    """
+    one = _showings(span, speech.c.rule == rule, call.c.service == service, speech.c.fate == SHOWN)
+    counts_against = and_(func.coalesce(one.c.outcome, "") == "overridden", _reason(one).in_(tuple(against)))
+    by_patient = (
+        select(func.count().label("settled"), func.sum(case((counts_against, 1), else_=0)).label("against"))
+        .where(_answer(one, span) != WAITING, ~_is_led_by_another(one, before))
+        .group_by(one.c.patient)
+        .subquery("by_patient")
+    )
+    mostly = case((2 * by_patient.c.against > by_patient.c.settled, 1), else_=0)
+    numbers = select(func.count(), func.coalesce(func.sum(mostly), 0)).select_from(by_patient)
+    patients, speaking = connection.execute(numbers).one()
+    return int(patients), int(speaking)
+
+
 def is_empty(connection: Connection, tenant: str) -> bool:
     """Whether no call of this tenant is in the ledger."""
     return not connection.execute(select(exists().where(call.c.tenant == tenant))).scalar_one()
@@ -73,16 +108,32 @@ def _within(span: Span) -> ColumnElement[bool]:
     return and_(call.c.tenant == span.tenant, call.c.answered_at >= span.start, call.c.answered_at < span.end)
 
 
-def _showings(span: Span) -> Subquery:
+def _is_led_by_another(one: Subquery, before: Collection[str]) -> ColumnElement[bool]:
+    other = speech.alias("other")
+    leads = or_(
+        _urgency(other) > _urgency(one), and_(_urgency(other) == _urgency(one), other.c.rule.in_(tuple(before)))
+    )
+    return exists().where(other.c.call == one.c.call, other.c.card == one.c.card, other.c.fate == SHOWN, leads)
+
+
+def _urgency(said: FromClause) -> ColumnElement[int]:
+    return case({name: place for place, name in enumerate(INDICATORS)}, value=said.c.indicator, else_=-1)
+
+
+def _showings(span: Span, *only: ColumnElement[bool]) -> Subquery:
     """Each rule that recommended something in each call, with the last answer to its card in that call."""
     answered = and_(
         speech.c.fate == SHOWN, feedback.c.card == speech.c.card, feedback.c.call == speech.c.call, _is_last()
     )
     return (
         select(
+            speech.c.call,
+            speech.c.card,
             speech.c.rule,
-            call.c.service,
+            speech.c.indicator,
             speech.c.fate,
+            call.c.service,
+            call.c.patient,
             call.c.answered_at,
             feedback.c.outcome,
             feedback.c.reason_system,
@@ -91,7 +142,7 @@ def _showings(span: Span) -> Subquery:
         .select_from(call)
         .join(speech, speech.c.call == call.c.id)
         .outerjoin(feedback, answered)
-        .where(_within(span), speech.c.indicator != "", speech.c.fate.in_((SHOWN, SILENCED, SHADOW)))
+        .where(_within(span), speech.c.indicator != "", speech.c.fate.in_((SHOWN, SILENCED, SHADOW)), *only)
         .subquery("showing")
     )
 

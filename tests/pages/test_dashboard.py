@@ -31,7 +31,7 @@ READERS = ("chair", "pharmacist")
 HASH = generate_password_hash(PASSWORD)
 TENANT = (
     'environment = "sandbox"\n[tenant]\nname = "here"\n'
-    '[dashboard]\nfinest_period = "week"\napprover = "chair"\n[rules]\nbone_scan_indicated = "shadow"\n'
+    '[dashboard]\nfinest_period = "week"\napprover = "chair"\n[rules]\npsychosocial_assessment = "shadow"\n'
     + "".join(f'[[reader]]\nname = "{name}"\npassword_hash = "{HASH}"\n' for name in READERS)
 )
 HOSTILE = '=HYPERLINK("//elsewhere")<img src=x onerror=alert(1)>'
@@ -56,7 +56,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         overridden("rehabilitation", LAST, 6, "patient-refuses"),
         overridden("rehabilitation", LAST, 7, "action-completed"),
         Shown("rehabilitation", BEFORE, 8, fate="silenced"),
-        Shown("bone_scan_indicated", LAST, 11, fate="shadow"),
+        Shown("psychosocial_assessment", LAST, 11, fate="shadow"),
         *(overridden("suspected_cord_compression", at, 90) for at in (BEFORE, LAST)),
         *(overridden("bone_scan_low_yield", at, 30, service=ORDER_SIGN) for at in (BEFORE, LAST)),
         Shown(HOSTILE, LAST, 9),
@@ -151,7 +151,7 @@ def test_numbers_of_the_ledger(signed_in: Any) -> None:
     assert found["Accepted"].startswith("18")
     assert found["Overridden"].startswith("13")
     assert "58 % (41 to 74 %)" in row(page, "Rehabilitation").inner_text()
-    assert cells(page, knowledge.load("bone_scan_indicated").title)["Shadow"] == "11"
+    assert cells(page, knowledge.load("psychosocial_assessment").title)["Shadow"] == "11"
     reasons = page.get_by_role("table", name="Overridden cards by reason").get_by_role("row").filter(has_text="Rehab")
     assert "Action completed: 7" in reasons.inner_text()
     assert "Patient refuses: 6" in reasons.inner_text()

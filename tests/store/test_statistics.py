@@ -141,6 +141,50 @@ def test_an_answer_to_a_shared_card_counts_for_each_rule_on_it(store: Store) -> 
     assert counted(store) == {("shown", "accepted", ""): 2}
 
 
+def once(store: Store, rule: str = "pain_team", before: tuple[str, ...] = ()) -> tuple[int, int]:
+    with store.reading() as connection:
+        return statistics.each_patient_once(connection, SPAN, rule, PATIENT_VIEW, before, {"none-given"})
+
+
+def test_each_patient_counts_once_and_against_when_most_of_the_cards_are(store: Store) -> None:
+    def of(patient: str, *answers: tuple[str, str]) -> list[Shown]:
+        return [Shown("pain_team", DAY, 1, one, reason, patient=patient * 64) for one, reason in answers]
+
+    no, yes, done = ("overridden", ""), ("accepted", ""), ("overridden", "action-completed")
+    assert once(store) == (0, 0)
+    write(
+        store,
+        *of("a", *[no] * 60),
+        *of("b", no, no, yes),
+        *of("c", no, yes),  # a half is not most
+        *of("d", done, done, no),
+        *of("e", ("", "")),  # may still be answered
+        *of("f", ("", ""), no),
+        *(Shown("pain_team", DAY - timedelta(days=1), 1, patient="9" * 64) for _ in range(2)),  # ignored
+        Shown("pain_team", DAY, 5, fate="silenced"),
+        overridden("pain_team", DAY, 5, service=ORDER_SIGN),
+        overridden("pain_team", DAY, 5, tenant="elsewhere"),
+        overridden("rehabilitation", DAY, 5),
+    )
+    assert once(store) == (6, 3)
+
+
+def test_a_card_is_the_rules_that_leads_it(store: Store) -> None:
+    write(store, overridden("pain_team", DAY, 6))
+    with store.writing() as connection:
+        said = [dict(one) for one in connection.execute(select(schema.speech)).mappings()]
+        for number, indicator in ((1, "info"), (2, "warning"), (3, "critical")):
+            more = {**said[number], "rule": "rehabilitation", "indicator": indicator}
+            connection.execute(insert(schema.speech), more)
+        elsewhere = {**said[4], "rule": "rehabilitation", "indicator": "warning", "card": said[5]["card"]}
+        connection.execute(insert(schema.speech), elsewhere)
+        silenced = {**said[5], "rule": "rehabilitation", "indicator": "warning", "fate": "silenced"}
+        connection.execute(insert(schema.speech), silenced)
+    assert once(store) == (4, 4)  # the more urgent other leads two
+    assert once(store, before=("rehabilitation",)) == (3, 3)
+    assert once(store, "rehabilitation") == (3, 3)  # what stands on a card of another call has no answer yet
+
+
 def test_every_reason_is_one_of_ours(store: Store) -> None:
     """A caller could send a thousand codes of its own: they are one kind."""
     write(
