@@ -38,37 +38,35 @@ def app() -> Response:
 def save() -> Response:
     """Keeps the form as it is. For the script: the totals so far; for a browser without one: the page again."""
     service = here()
-    requests.check_own_page(request, service)
-    arrived = requests.session(request, service)
-    kept = work.keep(service.memory, arrived.session, form.answers(request.form))
+    arrived, sent = requests.posted(request, service)
+    kept = work.keep(service.memory, arrived.session, requests.answers(sent))
     if request.headers.get("X-Requested-With") == "fetch":
         return Response(render_template("companion_totals.html", sections=_sections(kept)), mimetype="text/html")
-    return _app(service, arrived, kept, said="Saved. It is kept for a week, or until it is written.")
+    return _app(service, arrived, kept, said=f"Saved. It is kept {work.kept_for(arrived.session)}.")
 
 
 @companion_pages.post("/smart/review")
 def review() -> Response:
     """Exactly what would be written, for the clinician to confirm."""
     service = here()
-    requests.check_own_page(request, service)
-    arrived = requests.session(request, service)
-    return _review(service, arrived, work.keep(service.memory, arrived.session, form.answers(request.form)))
+    arrived, sent = requests.posted(request, service)
+    return _review(service, arrived, work.keep(service.memory, arrived.session, requests.answers(sent)))
 
 
 @companion_pages.post("/smart/write")
 def write() -> Response:
     """Writes what was confirmed, and nothing else; then reads the chart again and shows the advice."""
     service = here()
-    requests.check_own_page(request, service)
-    arrived = requests.session(request, service)
+    arrived, sent = requests.posted(request, service)
+    requests.check_may_write(arrived.session)
     kept = work.find(service.memory, arrived.session)
     ready = _ready(kept)
     if kept is None or not ready:
-        return _app(service, arrived, kept, said="There is nothing left to write: it was written before.")
-    asked = request.form.getlist("asked")
-    if request.form.get("shown") != _shown(kept, ready, asked):
+        return _app(service, arrived, kept, said="There is nothing left to write: it was written before, or taken out.")
+    asked = sent.getlist("asked")
+    if sent.get("shown") != _shown(kept, ready, asked):
         return _review(service, arrived, kept, changed=True)
-    if set(asked) - set(request.form.getlist("sure")):
+    if set(asked) - set(sent.getlist("sure")):
         return _review(service, arrived, kept, unsure=True)
     outcomes = writing.write(service, arrived.session, kept, ready, _write_seconds(service))
     written = [one.section.key for one in outcomes if one.written]
@@ -76,7 +74,7 @@ def write() -> Response:
         work.finish(service.memory, arrived.session, kept, written)
         return _app(service, arrived, work.find(service.memory, arrived.session), outcomes=outcomes)
     except (NeededDataMissing, StoreUnavailable):  # whatever happens now, what was written has to be told
-        return _page("companion_unread.html", arrived.session, outcomes=outcomes)
+        return _page("companion_unread.html", arrived.session, launch=arrived.opened.id, outcomes=outcomes)
 
 
 def _write_seconds(service: Service) -> float:
@@ -148,4 +146,5 @@ def _app(
 
 
 def _page(template: str, session: Session, **values: object) -> Response:
-    return Response(render_template(template, field=requests.FIELD, session=session, **values), mimetype="text/html")
+    own = {"field": requests.FIELD, "session": session, "kept_for": work.kept_for(session)}
+    return Response(render_template(template, **own, **values), mimetype="text/html")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, render_template
 
-from cds_service.errors import NeededDataMissing, StoreUnavailable
+from cds_service.errors import NeededDataMissing, ServiceError, StoreUnavailable
 from cds_service.routes import Service, here
 from cds_service.smart import settings
 from cds_service.smart.refusals import OPEN_AGAIN, Refusal
@@ -22,6 +22,7 @@ def prepare(pages: Blueprint) -> None:
     pages.register_error_handler(Refusal, refused)
     pages.register_error_handler(NeededDataMissing, chart_missing)
     pages.register_error_handler(StoreUnavailable, not_kept)
+    pages.register_error_handler(ServiceError, not_taken)
 
 
 def private(response: Response) -> Response:
@@ -49,6 +50,13 @@ def chart_missing(error: NeededDataMissing) -> Response:
 def not_kept(_error: StoreUnavailable) -> Response:
     return refused(
         Refusal("This cannot be kept now", "The service's own store does not answer. Try again in a moment.", 503)
+    )
+
+
+def not_taken(error: ServiceError) -> Response:
+    """A body that the front door refused; its reason holds nothing of it."""
+    return refused(
+        Refusal("This form cannot be taken", f"{error.diagnostics} Nothing was saved or written.", error.status)
     )
 
 

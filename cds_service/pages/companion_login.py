@@ -5,12 +5,12 @@ from __future__ import annotations
 import secrets
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, render_template, request
 
 from cds_service.pages import companion_requests as requests
 from cds_service.pages.companion_frame import prepare
 from cds_service.routes import Service, here
-from cds_service.smart import clients, discovery, login, sessions, user
+from cds_service.smart import clients, discovery, login, sessions, trail, user, work
 from cds_service.smart.clients import CALLBACK, Client
 from cds_service.smart.refusals import NOT_SENT, OPEN_AGAIN, Refusal
 from cds_service.smart.user import WrongUser
@@ -79,11 +79,30 @@ def callback(mark: str) -> Response:
     if who.startswith(LAYPEOPLE):
         raise Refusal("This page is for clinicians", f"{NOT_SENT} Ask your care team what your results mean.", 403)
     opened = sessions.new()
-    sessions.keep(service.memory, opened, begun, token, who)
+    trail.login(service.memory, sessions.keep(service.memory, opened, begun, token, who))
     response = _to(f"{service.settings.public_base_url}/smart/app?{requests.FIELD}={opened.id}", 303)
     requests.drop_cookie(response, service, launched)
     requests.set_cookie(response, service, opened)
     return response
+
+
+@companion_login.post("/smart/close")
+def close() -> Response:
+    """Ends the session here and now, for the next person at this browser."""
+    service = here()
+    arrived, _ = requests.posted(request, service)
+    work.leave(service.memory, arrived.session)
+    sessions.end(service.memory, arrived.opened)
+    response = Response(render_template("companion_closed.html"), mimetype="text/html")
+    requests.drop_cookie(response, service, arrived.opened.id)
+    return response
+
+
+@companion_login.route("/smart/", defaults={"rest": ""}, methods=["GET", "POST"])
+@companion_login.route("/smart/<path:rest>", methods=["GET", "POST"])
+def elsewhere(rest: str) -> Response:
+    """In a frame of the EHR too a page, and one that may be shown there."""
+    raise Refusal("There is no such page", f"{NOT_SENT} {OPEN_AGAIN}", 404)
 
 
 def _to(address: str, status: int) -> Response:

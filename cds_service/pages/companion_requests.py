@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from flask import Request, Response
+from werkzeug.datastructures import MultiDict
 
+from cds_service import body
 from cds_service.fhir_address import is_loopback
 from cds_service.pages.own_page import is_from_us
 from cds_service.routes import Service
-from cds_service.smart import sessions
-from cds_service.smart.refusals import OPEN_AGAIN, Refusal
+from cds_service.smart import form, login, sessions
+from cds_service.smart.refusals import NOT_SENT, OPEN_AGAIN, Refusal
 from cds_service.smart.sessions import Opened, Session
 
 FIELD = "s"  # of the address and the form: which launch
+WHOLE = "whole"  # the form's last field: a form without it did not come whole, or is none of ours
 COOKIE = "spine-companion-"
 PATH = "/"  # as the prefix __Host- demands; each launch has a name of its own
 
@@ -37,10 +40,37 @@ def session(request: Request, service: Service) -> Arrived:
         raise Refusal(
             "This session has ended",
             f"It lasts as long as the record system allows, and one browser alone can use it. {OPEN_AGAIN} What you "
-            "have filled in is kept for a week.",
+            "had saved is kept for a week, if the record system has said who you are.",
             401,
         )
     return Arrived(opened, found)
+
+
+def posted(request: Request, service: Service) -> tuple[Arrived, MultiDict[str, str]]:
+    """A form of our own page, within a session. Raises Refusal, and ServiceError for a body that is not taken."""
+    check_own_page(request, service)
+    sent = body.form(request)
+    return session(request, service), sent
+
+
+def answers(sent: MultiDict[str, str]) -> dict[str, str]:
+    """Those of the form, none of them where all were taken out. Raises Refusal where it did not come whole."""
+    if not sent.get(WHOLE):
+        raise Refusal(
+            "The form did not arrive whole",
+            f"Nothing was saved or written; what was saved before is kept. {OPEN_AGAIN}",
+        )
+    return form.answers(sent)
+
+
+def check_may_write(session: Session) -> None:
+    """The record system knows it too, but nothing is sent that was not granted. Raises Refusal."""
+    if not login.may_write(session.scope):
+        raise Refusal(
+            "This page may not write results",
+            f"The record system has not allowed it. {NOT_SENT} Record them in the chart by hand.",
+            403,
+        )
 
 
 def check_own_page(request: Request, service: Service) -> None:

@@ -28,8 +28,9 @@ class Session(msgspec.Struct, frozen=True):
     access_token: str
     patient: str
     encounter: str
-    user: str
+    user: str  # empty where the login did not say
     scope: str | None
+    owner: str  # of unfinished work: the user; one whom nobody knows shares it with nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,9 @@ def new() -> Opened:
 
 def keep_login(memory: Memory, opened: Opened, state: str, login: Login) -> None:
     """Until the browser comes back with this state. Raises StoreUnavailable."""
-    ends = milliseconds_now() + LOGIN_SECONDS * 1000
+    now = milliseconds_now()
+    companion.drop_ended(memory.store, "login", now)  # anybody can begin one: they must not pile up
+    ends = now + LOGIN_SECONDS * 1000
     sealed = seal(_key(opened.secret, f"login {state}"), as_dict(login))
     companion.keep(memory.store, "login", digest(state), sealed, ends)
 
@@ -65,7 +68,7 @@ def take_login(memory: Memory, secret: str, state: str) -> Login | None:
         return None
 
 
-def keep(memory: Memory, opened: Opened, login: Login, token: Token, user: str) -> None:
+def keep(memory: Memory, opened: Opened, login: Login, token: Token, user: str) -> Session:
     """Begins a session. Raises StoreUnavailable."""
     session = Session(
         iss=login.iss,
@@ -75,9 +78,11 @@ def keep(memory: Memory, opened: Opened, login: Login, token: Token, user: str) 
         encounter=token.encounter,
         user=user,
         scope=token.scope,
+        owner=user or f"session {secrets.token_urlsafe(16)}",
     )
     sealed = seal(_key(opened.secret, f"session {opened.id}"), as_dict(session))
     companion.keep(memory.store, "session", digest(opened.id), sealed, milliseconds_now() + token.seconds * 1000)
+    return session
 
 
 def find(memory: Memory, opened: Opened) -> Session | None:
@@ -89,6 +94,11 @@ def find(memory: Memory, opened: Opened) -> Session | None:
         return msgspec.convert(unseal(_key(opened.secret, f"session {opened.id}"), sealed), Session)
     except (NotOurs, msgspec.ValidationError):  # the second: of another version of this software
         return None
+
+
+def end(memory: Memory, opened: Opened) -> None:
+    """Raises StoreUnavailable."""
+    companion.drop(memory.store, "session", digest(opened.id))
 
 
 def _key(secret: str, purpose: str) -> bytes:

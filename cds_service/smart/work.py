@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from cds_service.memory import Memory, milliseconds_now
-from cds_service.smart.login import as_dict
+from cds_service.smart.login import LONGEST_LIFE, as_dict
 from cds_service.smart.sealing import NotOurs, seal, unseal
 from cds_service.smart.sessions import Session
 from cds_service.store import companion
@@ -46,8 +46,20 @@ def keep(memory: Memory, session: Session, answers: Mapping[str, str]) -> Work:
         companion.drop(memory.store, "work", _owner(memory, session))
         return work
     sealed = seal(_key(memory, session), as_dict(work))
-    companion.keep(memory.store, "work", _owner(memory, session), sealed, milliseconds_now() + KEPT_MILLISECONDS)
+    kept = KEPT_MILLISECONDS if session.user else LONGEST_LIFE * 1000
+    companion.keep(memory.store, "work", _owner(memory, session), sealed, milliseconds_now() + kept)
     return work
+
+
+def kept_for(session: Session) -> str:
+    """In words. Who is not known cannot come back to it, and must not find that of somebody else."""
+    return "for a week" if session.user else "for this session only, because the record system has not said who you are"
+
+
+def leave(memory: Memory, session: Session) -> None:
+    """At the end of a session: what nobody can come back to is not kept. Raises StoreUnavailable."""
+    if not session.user:
+        companion.drop(memory.store, "work", _owner(memory, session))
 
 
 def finish(memory: Memory, session: Session, work: Work, written: Iterable[str]) -> None:
@@ -58,7 +70,7 @@ def finish(memory: Memory, session: Session, work: Work, written: Iterable[str])
 
 def _names(memory: Memory, session: Session) -> tuple[str, ...]:
     patient = memory.identity.of(memory.tenant, "companion", session.base, session.patient)
-    return patient, session.user
+    return patient, session.owner
 
 
 def _owner(memory: Memory, session: Session) -> str:

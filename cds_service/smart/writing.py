@@ -16,7 +16,7 @@ from cds_service.errors import StoreUnavailable
 from cds_service.fhir_client import Connections
 from cds_service.memory import Memory
 from cds_service.routes import Service
-from cds_service.smart import claims, outgoing, verdicts
+from cds_service.smart import claims, outgoing, trail, verdicts
 from cds_service.smart.form import Section
 from cds_service.smart.outgoing import NoReply, Reply
 from cds_service.smart.sessions import Session
@@ -48,7 +48,12 @@ class _Sending:
 def write(service: Service, session: Session, work: Work, ready: Iterable[Section], seconds: float) -> list[Outcome]:
     """Each in turn, within the time for all of them. Whatever happens, of each it is told what became of it."""
     ends = time.monotonic() + seconds
-    return [Outcome(section, _one(service, session, work, section, ends)) for section in ready]
+    outcomes = []
+    for section in ready:
+        verdict = _one(service, session, work, section, ends)
+        trail.written(service.memory, session, section.key, identifier(work, section), verdict.state, verdict.status)
+        outcomes.append(Outcome(section, verdict))
+    return outcomes
 
 
 def identifier(work: Work, section: Section) -> str:

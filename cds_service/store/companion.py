@@ -59,3 +59,9 @@ def drop(store: Store, kind: Kind, name: str) -> None:
     """Raises StoreUnavailable."""
     with store.writing() as connection:
         connection.execute(delete(companion).where(companion.c.kind == kind, companion.c.name == name))
+
+
+def drop_ended(store: Store, kind: Kind, now: int) -> None:
+    """Raises StoreUnavailable."""
+    with store.writing() as connection:
+        connection.execute(delete(companion).where(companion.c.kind == kind, companion.c.expires <= now))

@@ -65,7 +65,7 @@ def session(ehr: Ehr, server: RunningServer, browser: requests.Session) -> str:
 
 
 def save(server: RunningServer, browser: requests.Session, launch: str, **more: str) -> requests.Response:
-    form = {"s": launch, "sins.pain": "3", **more}
+    form = {"s": launch, "whole": "yes", "sins.pain": "3", **more}
     headers = {**OWN, "X-Requested-With": "fetch"}
     return browser.post(f"{server.url}/smart/save", data=form, headers=headers, timeout=20)
 
@@ -370,7 +370,7 @@ def test_a_chart_that_cannot_be_read_is_no_empty_page(ehr: Ehr, server: RunningS
 # -- what comes from elsewhere, and what is kept
 
 
-@pytest.mark.parametrize("path", ["save", "review", "write"])
+@pytest.mark.parametrize("path", ["save", "review", "write", "close"])
 @pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
                                      {"Origin": "https://evil.example"}, {"Origin": "null"}])  # fmt: skip
 def test_a_form_of_another_site_changes_nothing(
@@ -378,7 +378,7 @@ def test_a_form_of_another_site_changes_nothing(
 ) -> None:
     browser = requests.Session()
     launch = session(ehr, server, browser)
-    form = {"s": launch, "sins.pain": "3"}
+    form = {"s": launch, "whole": "yes", "sins.pain": "3"}
     answer = browser.post(f"{server.url}/smart/{path}", data=form, headers=headers, timeout=20)
     refused(answer, 403, "This did not come from our own page")
     assert ehr.written == []
@@ -495,6 +495,19 @@ def test_by_https_the_cookie_is_secure_and_kept_apart_for_each_ehr(ehr: Ehr, tmp
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=None", "Partitioned", "Max-Age=600"} <= set(cookie.split("; "))
     assert "Domain" not in cookie
     assert "redirect_uri=https%3A%2F%2Fcds.example.org%2Fsmart%2Fcallback%2F" in answer.headers["Location"]
+
+
+def test_logins_that_nobody_ends_do_not_pile_up(ehr: Ehr, tmp_path: Path) -> None:
+    """Anybody can begin one."""
+    with serving(tmp_path) as server:
+        ehr.register(server.url)
+        for _ in range(3):
+            start(ehr, server, requests.Session())
+        with sqlite3.connect(tmp_path / "store.db") as database:
+            database.execute("UPDATE companion SET expires = 0 WHERE kind = 'login'")
+        start(ehr, server, requests.Session())
+        with sqlite3.connect(tmp_path / "store.db") as database:
+            assert database.execute("SELECT count(*) FROM companion").fetchone() == (1,)
 
 
 def test_on_this_machine_it_is_lax(ehr: Ehr, server: RunningServer) -> None:

@@ -185,3 +185,106 @@ def claims(store: Path, first: str = "") -> list[tuple[str, int]]:
     with sqlite3.connect(store) as database:
         database.execute(f"{first} WHERE kind = 'write'" if first else "SELECT 1")
         return database.execute("SELECT sealed, expires FROM companion WHERE kind = 'write'").fetchall()
+
+
+# -- whose work it is, and how it ends
+
+
+def test_whom_nobody_knows_shares_work_with_nobody(ehr: Ehr, server: RunningServer) -> None:
+    ehr.changed = {"id_token": None}
+    first = sit_down(ehr, server)
+    assert "kept for this session only" in first.post("save", whole="yes", **MONTHS).text
+    assert first.answers() == "7"
+    second = sit_down(ehr, server)
+    assert second.answers() == ""
+    second.post("save", whole="yes", **{"life-expectancy.months": "3"})
+    assert (first.answers(), second.answers()) == ("7", "3")
+
+
+def test_who_is_known_finds_it_again_and_nobody_else_does(ehr: Ehr, server: RunningServer) -> None:
+    ehr.id_claims = {"fhirUser": f"{ehr.fhir}/Practitioner/again"}
+    assert "kept for a week" in sit_down(ehr, server).post("save", whole="yes", **MONTHS).text
+    assert sit_down(ehr, server).answers() == "7"
+    ehr.id_claims = {"fhirUser": f"{ehr.fhir}/Practitioner/other"}
+    assert sit_down(ehr, server).answers() == ""
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_session_ends_with_the_browser_or_by_its_button(ehr: Ehr, tmp_path: Path, known: bool) -> None:
+    ehr.changed = {} if known else {"id_token": None}
+    with serving(tmp_path) as server:
+        desk = sit_down(ehr, server)
+        (cookie,) = desk.browser.cookies
+        assert cookie.expires is None  # not kept on disk, whatever the token allows
+        secret = {cookie.name: str(cookie.value)}
+        desk.post("save", whole="yes", **MONTHS)
+        answer = desk.post("close")
+        assert (answer.status_code, "This session has ended" in answer.text) == (200, True)
+        assert not desk.browser.cookies
+        again = requests.get(f"{server.url}/smart/app?s={desk.launch}", cookies=secret, timeout=20)
+        assert again.status_code == 401  # the cookie alone, which somebody has kept, is nothing
+        with sqlite3.connect(tmp_path / "store.db") as database:
+            kept = database.execute("SELECT kind FROM companion").fetchall()
+        assert kept == ([("work",)] if known else [])
+
+
+@pytest.mark.parametrize(("content_type", "sent", "status"), [
+    ("application/x-www-form-urlencoded", b"whole=yes&x=" + b"x" * 70_000, 413),
+    ("application/json", b"{}", 415),
+    ("multipart/form-data; boundary=x",
+     b'--x\r\nContent-Disposition: form-data; name="whole"\r\n\r\nyes\r\n--x--', 415),
+    ("application/x-www-form-urlencoded", b"&".join(b"f%d=" % one for one in range(2000)), 400),
+    ("application/x-www-form-urlencoded", b"", 400),
+    ("application/x-www-form-urlencoded", b"life-expectancy.months=", 400),
+], ids=["large", "JSON", "multipart", "2000 fields", "empty", "cut short"])  # fmt: skip
+@pytest.mark.parametrize("page", ["save", "review"])
+def test_a_form_that_is_not_taken_empties_nothing(
+    desk: Desk, page: str, content_type: str, sent: bytes, status: int
+) -> None:
+    desk.post("save", whole="yes", **MONTHS)
+    headers = {**OWN, "Content-Type": content_type}
+    url = f"{desk.server.url}/smart/{page}?s={desk.launch}"
+    answer = desk.browser.post(url, data=sent, headers=headers, timeout=20)
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "Nothing was saved or written" in answer.text
+    assert desk.answers() == "7"
+    desk.post("save", whole="yes")
+    assert desk.answers() == ""
+
+
+# -- what is granted, and what is written down
+
+
+def test_without_the_right_to_create_nothing_is_sent(ehr: Ehr, server: RunningServer) -> None:
+    ehr.scope = "launch openid fhirUser patient/*.rs"
+    desk = sit_down(ehr, server)
+    answer = desk.post("write", shown=desk.review())
+    assert (answer.status_code, "may not write" in answer.text) == (403, True)
+    assert ehr.written == []
+    desk.post("save", whole="yes")
+
+
+def test_who_logged_in_and_wrote_what_is_in_the_audit_without_names(ehr: Ehr, tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        desk = sit_down(ehr, server)
+        desk.write(desk.review())
+        ehr.says = lambda sent: (403, JSON, b"")
+        desk.write(desk.review())
+        login, first, second = [line for line in server.audit_lines() if "companion" in line]
+        assert login["companion"] == "login"
+        assert [one["companion"] for one in (first, second)] == ["write", "write"]
+        assert [(one["kind"], one["state"], one["status"]) for one in (first, second)] == [
+            ("life-expectancy", "written", 201), ("life-expectancy", "not written", 403),
+        ]  # fmt: skip
+        names = [one["identifier"][0]["value"] for one in ehr.written]
+        assert [one["submission"] for one in (first, second)] == names
+        assert len({(one["patient"], one["user"]) for one in (login, first, second)}) == 1
+        assert [text for text in (PATIENT, smart_ehr.USER, "dr-1") if text in server.written()] == []
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("GET", "nothing"), ("POST", "a/b"), ("GET", "write")])
+def test_what_is_not_there_is_a_page_too(server: RunningServer, method: str, path: str) -> None:
+    answer = requests.request(method, f"{server.url}/smart/{path}", timeout=20)
+    assert (answer.status_code, "There is no such page" in answer.text) == (404, True)
+    assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
