@@ -541,8 +541,13 @@ def test_the_file_has_the_numbers_that_the_page_shows(store: Store) -> None:
 def test_the_usual_time_and_whole_periods() -> None:
     today = NOW.date()
     usual = asked.read({}, today, "week")
-    assert (usual.kind, usual.end, usual.wrong) == ("month", today, {})
-    assert usual.periods[-1] == periods.of(today, "month")
+    assert (usual.kind, usual.end, usual.wrong) == ("month", date(2026, 11, 1), {})
+    assert usual.query() == "period=month"  # a change of the period brings its own usual time
+    assert usual.query(to="2026-11-25") == "to=2026-11-25&period=month"
+    for kind in ("week", "month"):  # the running one is not in it
+        found = asked.read({"period": kind}, today, "week").periods
+        assert found[-1].after == periods.of(today, kind).first
+        assert asked.read({"period": kind, "to": today.isoformat()}, today, "week").periods[-1].after > today
     day = asked.read({"from": "2026-11-11", "to": "2026-11-11", "period": "week"}, today, "week")
     assert [one.name for one in day.periods] == ["2026-W46"]  # never a part of a week
 

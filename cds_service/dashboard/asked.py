@@ -22,7 +22,10 @@ MOST_PERIODS = 60
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The choices of the form; empty where all are meant. `wrong` says by field what could not be understood."""
+    """The choices of the form; empty where all are meant. `wrong` says by field what could not be understood.
+
+    `usual`: "from" and "to" where nobody asked for them; they follow the kind of period.
+    """
 
     start: date
     end: date
@@ -30,6 +33,7 @@ class Asked:
     hook: str = ""
     rule: str = ""
     mode: str = ""
+    usual: frozenset[str] = frozenset()
     wrong: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -40,8 +44,8 @@ class Asked:
     def query(self, **other: str) -> str:
         """The same as parameters of a URL, with some of them replaced."""
         own = {
-            "from": self.start.isoformat(),
-            "to": self.end.isoformat(),
+            "from": "" if "from" in self.usual else self.start.isoformat(),
+            "to": "" if "to" in self.usual else self.end.isoformat(),
             "period": self.kind,
             "hook": self.hook,
             "rule": self.rule,
@@ -51,7 +55,10 @@ class Asked:
 
 
 def read(given: Mapping[str, str], today: date, finest: PeriodKind) -> Asked:
-    """What the parameters ask for. What cannot be understood takes its usual value, and is named in `wrong`."""
+    """What the parameters ask for; where they do not say, up to the last period that is over.
+
+    What cannot be understood takes its usual value, and is named in `wrong`.
+    """
     wrong: dict[str, str] = {}
 
     def one_of(name: str, known: tuple[str, ...], usual: str, why: str) -> str:
@@ -62,7 +69,9 @@ def read(given: Mapping[str, str], today: date, finest: PeriodKind) -> Asked:
 
     kinds = offered(finest)
     kind: PeriodKind = "week" if one_of("period", kinds, "month", "This site counts by month.") == "week" else "month"
-    end = _day(given, "to", today, wrong)
+    # The running period grows with each call: in a sum that is looked at twice it tells what came in between.
+    over = periods.of(today, kind).first - timedelta(days=1)
+    end = _day(given, "to", over, wrong)
     start = _day(given, "from", end - USUAL_LENGTH[kind], wrong)
     if start > end:
         wrong["from"] = "From must not be later than To."
@@ -77,6 +86,7 @@ def read(given: Mapping[str, str], today: date, finest: PeriodKind) -> Asked:
         one_of("hook", tuple(services.BY_HOOK), "", "There is no such hook here."),
         one_of("rule", tuple(knowledge.catalogue()), "", "There is no such rule."),
         one_of("mode", get_args(RuleMode), "", "A rule is live, in shadow or off."),
+        frozenset(name for name in ("from", "to") if not given.get(name, "").strip()),
         wrong,
     )
 

@@ -15,11 +15,18 @@ from cds_service.dashboard import as_csv, asked, board, choices, lines, periods,
 from cds_service.dashboard.asked import Asked
 from cds_service.dashboard.choices import Choices
 from cds_service.dashboard.proposals import Proposal
-from cds_service.errors import HookRequestError
+from cds_service.errors import (
+    FHIR_JSON,
+    BodyTooLarge,
+    HookRequestError,
+    ServiceError,
+    WrongMediaType,
+    operation_outcome,
+)
 from cds_service.memory import milliseconds_now
 from cds_service.pages.own_page import is_from_us
-from cds_service.pages.reading import POLICY
-from cds_service.routes import here
+from cds_service.pages.reading import OFFERED, POLICY
+from cds_service.routes import here, json_response
 from cds_service.store import decisions, statistics
 from cds_service.store.decisions import AGREED, DECLINED, Decision
 from cds_service.store.statistics import REASONS
@@ -63,8 +70,26 @@ def download() -> Response:
 @dashboard_pages.post("/dashboard/decisions")
 def decide() -> Response:
     """Keeps what the approver says to a proposal; the rule stays as it is until somebody changes the tenant file."""
+    reader = readers.check(request, here().settings.tenant)
+    try:
+        _keep(reader)
+    except (HookRequestError, BodyTooLarge, WrongMediaType) as error:
+        return _refused(error, reader)
+    response = redirect(url_for("dashboard.show"), 303)
+    return _private(Response(response.get_data(), 303, response.headers))
+
+
+def _refused(error: ServiceError, reader: str) -> Response:
+    """The page with what was wrong, for a person; the OperationOutcome for a program that asks for JSON."""
+    if request.accept_mimetypes.best_match(OFFERED) == "application/json":
+        outcome = operation_outcome(error.code, error.diagnostics, error.expression)
+        return _private(json_response(outcome, error.status, mimetype=FHIR_JSON))
+    page = render_template("dashboard.html", reader=reader, refused=error, **_view(_asked()))
+    return _private(Response(page, error.status, mimetype="text/html"))
+
+
+def _keep(reader: str) -> None:
     service, tenant = here(), here().settings.tenant
-    reader = readers.check(request, tenant)
     if not is_from_us(request, service.settings.public_base_url):
         raise HookRequestError("", "This form was not sent from the dashboard.")
     site = choices.at(tenant.dashboard)
@@ -80,8 +105,6 @@ def decide() -> Response:
     if proposal is None:
         raise HookRequestError("rule", "This rule is not proposed now.")
     decisions.write(service.memory.store, _decision(proposal, given, reader, now, site))
-    response = redirect(url_for("dashboard.show"), 303)
-    return _private(Response(response.get_data(), 303, response.headers))
 
 
 def _decision(proposal: Proposal, given: Mapping[str, str], approver: str, now: int, site: Choices) -> Decision:
@@ -183,6 +206,7 @@ def _view(wanted: Asked) -> dict[str, Any]:
         "moment": _day,
         "until": _today() + timedelta(days=USUAL_DAYS),
         "tomorrow": _today() + timedelta(days=1),
+        "today": _today().isoformat(),
         "latest": _today() + timedelta(days=LONGEST_DAYS),
     }
 

@@ -175,7 +175,7 @@ def test_real_calls_and_their_answers(served: RunningServer, context: BrowserCon
     """Six patients are opened over HTTP; five cards are accepted, one is overridden."""
     watch.hosts.add(served.url.removeprefix("http://"))
     page = context.new_page()
-    page.goto(f"{served.url}/dashboard?period=week")
+    page.goto(f"{served.url}/dashboard?period=week&to={NOW.date()}")
     expect(page.get_by_text("The ledger is empty")).to_be_visible()
     expect(page.get_by_role("table", name="Rules", exact=True)).to_be_visible()
     assert_accessible(page)
@@ -320,6 +320,10 @@ def test_only_the_approver_decides_and_the_rule_stays_as_it_is(signed_in: Any, s
     page = signed_in("/dashboard")
     assert_accessible(page)
     proposal = page.get_by_role("region", name="Pain team")
+    expect(proposal).to_contain_text("38 or more of 42 cards overridden for reasons that speak against the card")
+    expect(proposal).to_contain_text("Shown to 42 patients.")
+    expect(proposal).to_contain_text("CDS not applicable: not shown")
+    expect(page.get_by_role("region", name="Bone scan")).to_contain_text("No reason given: 30")
     proposal.get_by_label("Declined").check()
     proposal.get_by_role("button", name="Record decision").press("Enter")
     page.wait_for_url(f"{site.url}/dashboard")
@@ -334,9 +338,14 @@ def test_only_the_approver_decides_and_the_rule_stays_as_it_is(signed_in: Any, s
     expect(page.get_by_role("region", name=title)).to_contain_text("The tenant file still shows the rule.")
     mode = site.get("/rules/bone_scan_low_yield", headers={"Accept": "application/json"}).json()["mode"]
     assert mode == "live"
-    again = post(site, rule="pain_team", decided="agreed", until=str(NOW.date() + timedelta(days=9)))
+    later = str(NOW.date() + timedelta(days=9))
+    again = post(site, headers=PROGRAM, rule="pain_team", decided="agreed", until=later)
     assert again.status_code == 400
     assert again.json()["issue"][0]["diagnostics"] == "This rule is not proposed now."
+
+
+OURS = {"Sec-Fetch-Site": "same-origin"}
+PROGRAM = {**OURS, "Accept": "application/json"}
 
 
 def post(site: RunningServer, name: str = "chair", headers: dict[str, str] | None = None, **fields: str) -> Any:
@@ -344,7 +353,7 @@ def post(site: RunningServer, name: str = "chair", headers: dict[str, str] | Non
         f"{site.url}/dashboard/decisions",
         data=fields,
         auth=(name, PASSWORD),
-        headers={"Sec-Fetch-Site": "same-origin"} if headers is None else headers,
+        headers=OURS if headers is None else headers,
         allow_redirects=False,
         timeout=10,
     )
@@ -365,7 +374,7 @@ def test_a_form_of_another_page_decides_nothing(site: RunningServer, headers: di
     later = str(NOW.date() + timedelta(days=9))
     answer = post(site, headers=headers, rule="bone_scan_low_yield", decided="agreed", until=later)
     assert answer.status_code == 400
-    assert answer.json()["issue"][0]["diagnostics"] == "This form was not sent from the dashboard."
+    assert "Not recorded. This form was not sent from the dashboard." in answer.text
 
 
 @pytest.mark.parametrize(
@@ -381,7 +390,11 @@ def test_what_cannot_be_decided(site: RunningServer, name: str, fields: dict[str
     later = str(NOW.date() + timedelta(days=9))
     answer = post(site, name, **{"rule": "pain_team", "decided": "agreed", "until": later, **fields})
     assert answer.status_code == 400
-    assert complaint in answer.json()["issue"][0]["diagnostics"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "Not recorded." in answer.text
+    assert complaint in answer.text
+    assert HOSTILE not in answer.text
 
 
 # -- how it looks and what stands in it
@@ -433,7 +446,13 @@ def test_a_decision_that_cannot_be_kept_names_its_field(tmp_path: Path, changes:
     later = str(NOW.date() + timedelta(days=30))
     form = {"rule": "pain_team", "decided": "declined", "until": later}
     send: Any = {"auth": ("chair", PASSWORD), "headers": {"Sec-Fetch-Site": "same-origin"}}
-    refused = client.post("/dashboard/decisions", data={**form, **changes}, **send)
+    said = client.post("/dashboard/decisions", data={**form, **changes}, **send)
+    assert said.status_code == 400
+    named = {"decided": "Decision", "until": "Until", "rule": "Rule"}[field]
+    assert f'role="alert">Not recorded. {named}: ' in said.get_data(as_text=True)
+    assert "Record decision" in said.get_data(as_text=True)  # it can be said again
+    program = {**send, "headers": PROGRAM}
+    refused = client.post("/dashboard/decisions", data={**form, **changes}, **program)
     assert refused.status_code == 400
     assert refused.get_json()["issue"][0]["expression"] == [field]
     kept = client.post("/dashboard/decisions", data=form, **send)
@@ -444,11 +463,35 @@ def test_a_decision_that_cannot_be_kept_names_its_field(tmp_path: Path, changes:
     assert "Record decision" not in page
 
 
+def test_a_form_that_cannot_be_read_is_answered_with_the_page(tmp_path: Path) -> None:
+    client = browse(tmp_path, *PROPOSED)
+    for more, status in (({"json": {}}, 415), ({"data": {"rule": "x" * 100_000}}, 413)):
+        answer = client.post("/dashboard/decisions", auth=("chair", PASSWORD), headers=OURS, **more)
+        assert answer.status_code == status
+        assert 'role="alert">Not recorded. ' in answer.get_data(as_text=True)
+
+
+def test_the_running_period_is_seen_only_by_who_asks_for_it(tmp_path: Path) -> None:
+    """Who loads the usual view twice, with a call in between, sees the same numbers."""
+    client = browse(tmp_path, overridden("pain_team", LAST, 12), Shown("pain_team", NOW, 7))
+
+    def text(**asked: str) -> str:
+        answer = client.get("/dashboard", query_string={"period": "week", **asked}, auth=("chair", PASSWORD))
+        return str(answer.get_data(as_text=True))
+
+    usual, whole = text(), text(to=str(NOW.date()))
+    assert '<td data-label="Shown">12</td>' in usual
+    assert '<td data-label="Shown">19</td>' in whole
+    assert "its numbers change with each call" in whole
+    assert "The running week is left out" in usual
+    assert f"to={NOW.date()}" in usual
+
+
 def test_a_time_of_which_calls_were_deleted_is_left_out(tmp_path: Path) -> None:
     """A week of which only a part is kept would look quieter than it was."""
     old = datetime.combine(periods.of((NOW - timedelta(days=20)).date(), "week").first, datetime.min.time())
     shown = [Shown("pain_team", old + timedelta(days=6, hours=1), 50), Shown("pain_team", NOW, 7)]
-    asked = {"period": "week", "from": str((NOW - timedelta(days=30)).date())}
+    asked = {"period": "week", "from": str((NOW - timedelta(days=30)).date()), "to": str(NOW.date())}
     for days, total, left_out in (("400", "57", False), ("17", "7", True)):
         client = browse(tmp_path, *(shown if days == "400" else []), RETENTION_DAYS=days)
         answer = client.get("/dashboard", query_string=asked, auth=("chair", PASSWORD)).get_data(as_text=True)
