@@ -305,7 +305,8 @@ def test_a_code_without_a_display_of_its_own_takes_that_of_its_category() -> Non
 
 def test_every_vertebra_has_its_level() -> None:
     levels = {codes.level(system, code) for system, code, _ in codes.codings("site_vertebra")}
-    assert levels == {f"{region}{n}" for region, last in (("C", 7), ("T", 12), ("L", 5), ("S", 5)) for n in range(1, last + 1)}
+    regions = (("C", 7), ("T", 12), ("L", 5), ("S", 5))
+    assert levels == {f"{region}{n}" for region, last in regions for n in range(1, last + 1)}
     assert codes.level(codes.SNOMED, "23215003") == "T12"
     assert codes.level(codes.SNOMED, "421060004") == "spine"
     assert codes.level(codes.SNOMED, "122495006") == "thoracic"
