@@ -9,7 +9,8 @@ from typing import Any
 from cds_service import rule_value_sets, services, source_attributes, vignettes
 from cds_service.tenants import SignOff, Tenant
 from fhir_mappings.publication import UNSIGNED, blanks, canonical, readable, resource_id
-from hooks.knowledge import Knowledge, Source
+from hooks import shared_numbers
+from hooks.knowledge import Knowledge, Source, Threshold
 from hooks.override_reasons import OVERRIDE_WORDS
 from hooks.statements import all_statements
 
@@ -41,16 +42,10 @@ def as_dict(rule: Knowledge, tenant: Tenant, as_of: date) -> Entry:
             "certainty": rule.certainty,
             "limits": list(rule.limits),
             "override_reasons": {code: OVERRIDE_WORDS[code] for code in rule.override_reasons},
-            "thresholds": {
-                name: {
-                    "value": f"{one.value:f}",
-                    "unit": one.unit,
-                    "text": str(one),
-                    "decides": one.decides,
-                    "source": one.source,
-                    "note": one.note,
-                }
-                for name, one in rule.thresholds.items()
+            "thresholds": {name: _number(one) for name, one in rule.thresholds.items()},
+            "shared_thresholds": {
+                name: _number(one.number) | {"kept_in": one.kept_in}
+                for name, one in shared_numbers.of_rule(services.RULES[rule.rule]).items()
             },
             "sources": [_source(source) for source in rule.sources],
             "cards": {variant: _card(rule, variant) for variant in rule.cards},
@@ -60,6 +55,17 @@ def as_dict(rule: Knowledge, tenant: Tenant, as_of: date) -> Entry:
             "plan_definition": {"url": canonical(rule.rule), "id": resource_id(rule.rule)},
         }
     )
+
+
+def _number(one: Threshold) -> Entry:
+    return {
+        "value": f"{one.value:f}",
+        "unit": one.unit,
+        "text": str(one),
+        "decides": one.decides,
+        "source": one.source,
+        "note": one.note,
+    }
 
 
 def whole(rule: Knowledge, tenant: Tenant, as_of: date) -> Entry:
@@ -175,7 +181,8 @@ def _lines(entry: Entry) -> Iterator[str]:
     for source in entry["sources"]:
         yield f"  [{source['id']}] {source['cite']} {source.get('where', '')} {source['url']} ({source['read']})"
     yield "\nReview"
-    yield from (f"  {key.replace('_', ' ')}: {value}" for key, value in entry["review"].items())
+    words = {} if entry["review"].get("checked_by") else {"reviewed": "written on (nobody has checked it yet)"}
+    yield from (f"  {words.get(key, key.replace('_', ' '))}: {value}" for key, value in entry["review"].items())
     if entry["review_overdue"]:
         yield "  The review is overdue."
     yield f"\nSource attributes ({source_attributes.regulation().regulation})"
@@ -183,10 +190,11 @@ def _lines(entry: Entry) -> Iterator[str]:
 
 
 def _numbers(entry: Entry) -> Iterator[str]:
-    if "thresholds" not in entry:
-        return
-    yield "\nThresholds"
-    for name, one in entry["thresholds"].items():
-        stated = "" if one["decides"] else " (only stated)"
-        note = f" - {one['note']}" if "note" in one else ""
-        yield f"  {name} = {one['text']}{stated} [{one['source']}]{note}"
+    for title, key in (("Thresholds", "thresholds"), ("Thresholds shared with other rules", "shared_thresholds")):
+        if key in entry:
+            yield f"\n{title}"
+        for name, one in entry.get(key, {}).items():
+            stated = "" if one["decides"] else " (only stated)"
+            note = f" - {one['note']}" if "note" in one else ""
+            kept = f" ({one['kept_in']})" if "kept_in" in one else ""
+            yield f"  {name} = {one['text']}{stated} [{one['source']}]{note}{kept}"

@@ -98,7 +98,7 @@ def plan_definition(rule: Knowledge, hooks: Sequence[str], base_url: str, endors
             "usage": "Known limits:\n\n" + "\n".join(f"- {limit}" for limit in rule.limits),
             "copyright": COPYRIGHT,
             "approvalDate": rule.review["reviewed"] if checked_by else "",
-            "lastReviewDate": rule.review["reviewed"],
+            "lastReviewDate": rule.review["reviewed"] if checked_by else "",
             "effectivePeriod": {"end": rule.review["next_review"]},
             "author": [{"name": rule.review["authored_by"]}],
             "reviewer": [{"name": checked_by}] if checked_by else [],

@@ -17,6 +17,7 @@ from cds_service.app import create_app
 from cds_service.routes import EXTENSION, running
 from fhir_mappings.publication import blanks
 from hooks import knowledge
+from hooks.scores import sins
 from tests.commands import run
 
 RULES = knowledge.catalogue()
@@ -97,6 +98,38 @@ def test_a_rule_page_shows_all_of_its_knowledge(server: RunningServer, rule: str
     assert "This site has recorded no sign-off either." in shown
     assert known.review["next_review"] in shown
     assert "live: its cards are shown" in shown
+
+
+def test_numbers_kept_beside_a_score_are_shown_from_there(server: RunningServer) -> None:
+    shown = text(server.get("/rules/spinal_instability", headers=HTML).text)
+    assert f"sins_potentially_unstable {sins.STABLE_MAX + 1} decides" in shown
+    assert f"sins_unstable {sins.INDETERMINATE_MAX + 1} decides" in shown
+    assert sins.band(7) == "indeterminate" != sins.band(6)
+    said = server.get("/rules/spinal_instability", headers=JSON).json()["shared_thresholds"]
+    assert (said["sins_potentially_unstable"]["value"], said["sins_unstable"]["value"]) == ("7", "13")
+    assert said["sins_unstable"]["kept_in"] == "hooks/scores/sins.py"
+
+
+def test_the_steps_of_zoledronic_acid_stand_where_the_order_is_judged(server: RunningServer) -> None:
+    shown = text(server.get("/rules/bone_agent_renal_dose", headers=HTML).text)
+    for said in ("60 mL/min", "50 mL/min", "40 mL/min", "30 mL/min", "3.5 mg", "3.3 mg", "3 mg"):
+        assert f" {said} decides" in shown
+    table = RULES["bone_modifying_agent"].thresholds
+    said = server.get("/rules/bone_agent_renal_dose", headers=JSON).json()["shared_thresholds"]
+    assert {n: one["value"] for n, one in said.items() if n in table} == {
+        n: f"{one.value:f}" for n, one in table.items() if n.startswith(("clearance_", "dose_"))
+    }
+    assert "shared_thresholds" in server.get("/rules/radiotherapy", headers=JSON).json()
+    own = server.get("/rules/bone_modifying_agent", headers=JSON).json()
+    assert not set(own["thresholds"]) & set(own["shared_thresholds"])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_what_nobody_has_checked_is_not_called_reviewed(server: RunningServer, rule: str) -> None:
+    assert not RULES[rule].review["checked_by"]
+    shown = text(server.get(f"/rules/{rule}", headers=HTML).text)
+    assert f"Checked by nobody yet Written on {RULES[rule].review['reviewed']}" in shown
+    assert "Reviewed 2" not in shown
 
 
 @pytest.mark.parametrize("rule", RULES)
