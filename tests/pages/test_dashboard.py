@@ -321,7 +321,7 @@ def test_only_the_approver_decides_and_the_rule_stays_as_it_is(signed_in: Any, s
     assert_accessible(page)
     proposal = page.get_by_role("region", name="Pain team")
     expect(proposal).to_contain_text("38 or more of 42 cards overridden for reasons that speak against the card")
-    expect(proposal).to_contain_text("Shown to 42 patients.")
+    expect(proposal).to_contain_text("shown to 42 patients: ")
     expect(proposal).to_contain_text("CDS not applicable: not shown")
     expect(page.get_by_role("region", name="Bone scan")).to_contain_text("No reason given: 30")
     proposal.get_by_label("Declined").check()
