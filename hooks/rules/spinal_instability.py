@@ -16,7 +16,7 @@ SINS = "SINS, level by level"
 def decide(facts: Facts) -> Outcome:
     """R7: SINS 13 or more, SINS 7-12 with mechanical pain, or instability that a clinician named.
 
-    SINS 7-12 without mechanical pain speaks as information: the score asks for a surgeon's opinion from 7 on.
+    SINS 7-12 without mechanical pain raises no card; the closing card says what the score asks for from 7 on.
     """
     named = facts.finding("spinal_instability")
     found = stability.worst(facts)
@@ -82,19 +82,20 @@ def _score_again(facts: Facts, found: stability.Instability) -> tuple[str, ...]:
     return (KNOWLEDGE.text("again", when=f"Scored {when.text}" if when else "Date of the score not recorded"),)
 
 
-def _indeterminate(
-    facts: Facts, found: stability.Instability | None, basis: tuple[Fact, ...], named: bool
-) -> Recommend:
+def _indeterminate(facts: Facts, found: stability.Instability | None, basis: tuple[Fact, ...], named: bool) -> Outcome:
     pain = found.pain if found else None
+    if not named and pain is not None and pain != sins.MECHANICAL_PAIN:
+        level = f"SINS {found.score}{found.at}" if found else SINS
+        asked = f"{level}: surgeon's opinion if the pain becomes mechanical, and before treatment is chosen"
+        return CannotTell((asked,), ask=not facts.ordering(), because=basis)
     because = (*basis, *cancer.spinal_metastases(facts)[:1])
     missing = ("whether the pain is mechanical (worse upright or moving, eased lying)",) if pain is None else ()
-    quiet = not named and pain is not None and pain != sins.MECHANICAL_PAIN
-    variant = "not_mechanical" if quiet else "indeterminate" if found else "named"
+    variant = "indeterminate" if found else "named"
     text = KNOWLEDGE.card(variant, sins=str(found.score) if found else "", at=found.at if found else "")
     lines = (*text.do, *(_score_again(facts, found) if found else ()))
     return Recommend(
         because=because,
         says=Wording(text.indicator, text.summary, lines, text.why, text.why_not),
         missing=(*missing, *stability.doubts(facts)) if found else (SINS,),
-        suggestions=proposals.consult(facts, "consult_spine_neurosurgery", because, "routine" if quiet else "asap"),
+        suggestions=proposals.consult(facts, "consult_spine_neurosurgery", because, "asap"),
     )

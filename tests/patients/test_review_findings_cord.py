@@ -320,13 +320,11 @@ def test_a_stereotactic_discussion_is_a_warning() -> None:
     assert "discuss stereotactic radiotherapy first" in card["summary"]
 
 
-def test_an_indeterminate_spine_without_mechanical_pain_is_information_on_a_card() -> None:
+def test_an_indeterminate_spine_without_mechanical_pain_is_followed_on_the_closing_card() -> None:
     parts = {"location": 3, "pain": 1, "lesion": 2, "alignment": 0, "collapse": 1, "posterolateral": 1}
     component = [{"code": coded(OURS, f"sins-{name}"), "valueInteger": points} for name, points in parts.items()]
     answer = opened(BREAST, SPINE, score("sins", "sins", bodySite=T12, component=component))
-    card = answer.card("spinal_instability")
-    assert card is not None
-    assert "SINS 8 at T12, pain not mechanical" in card["detail"] + card["summary"]
+    assert "SINS 8 at T12: surgeon's opinion if the pain becomes mechanical" in answer.cards[-1]["detail"]
 
 
 def test_surgery_and_radiotherapy_signed_together_are_put_in_order() -> None:
