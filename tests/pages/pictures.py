@@ -7,6 +7,8 @@ import os
 import random
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,8 +16,11 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from cds_service.store.database import open_store
+from tests import smart_ehr
+from tests.doctor import real_server
 from tests.ledger_rows import ORDER_SIGN, PATIENT_VIEW, Shown, accepted, overridden, write
 from tests.pages.conftest import PROGRAMS, QUIET
+from tests.pages.test_companion import fill_sins, person
 from tests.service.conftest import serving
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "pictures"
@@ -47,6 +52,23 @@ def patients_of_a_rule(page: Page, url: str) -> None:
     """The vignettes on a rule's page."""
     page.goto(f"{url}/rules/bone_scan_low_yield")
     page.evaluate("window.scrollTo(0, document.getElementById('patients').offsetTop - 8)")
+
+
+def scored(page: Page, launch: str) -> None:
+    """SINS filled in, as an EHR's launch opens it."""
+    page.goto(launch)
+    fill_sins(page)
+    page.get_by_role("group", name="Location", exact=True).scroll_into_view_if_needed()
+    page.evaluate("window.scrollBy(0, document.querySelector('fieldset').getBoundingClientRect().top - 150)")
+
+
+@contextmanager
+def launched(folder: Path, url: str) -> Iterator[str]:
+    """The address by which an EHR opens the companion of a made-up patient."""
+    with real_server.running(folder / "fhir") as behind, smart_ehr.running(behind) as ehr:
+        ehr.register(url)
+        behind.load(*person("picture", "Beispiel", "spine mets").resources)
+        yield ehr.launch(url, "picture")
 
 
 def counted(folder: Path) -> None:
@@ -82,17 +104,19 @@ PICTURES = {
     "playground": (opened_chart, (1280, 1000)),
     "playground-narrow": (refused_order, (400, 900)),
 }
+COMPANION = (1280, 900)
 
 
-def take(url: str) -> None:
+def take(url: str, launch: str) -> None:
     FOLDER.mkdir(exist_ok=True)
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, PROGRAMS)), None)
     as_root = ("--no-sandbox",) if os.geteuid() == 0 else ()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=[*QUIET, *as_root])
-        for name, (show, (width, height)) in PICTURES.items():
+        shown = [(name, show, size, url) for name, (show, size) in PICTURES.items()]
+        for name, show, (width, height), address in (*shown, ("companion", scored, COMPANION, launch)):
             page = browser.new_page(viewport={"width": width, "height": height})
-            show(page, url)
+            show(page, address)
             path = FOLDER / f"{name}.png"
             Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(COLOURS).save(path, optimize=True)
             size = path.stat().st_size
@@ -104,8 +128,8 @@ def take(url: str) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         counted(Path(folder))
-        with serving(Path(folder)) as server:
-            take(server.url)
+        with serving(Path(folder)) as server, launched(Path(folder), server.url) as launch:
+            take(server.url, launch)
 
 
 if __name__ == "__main__":
