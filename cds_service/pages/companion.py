@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable
 from datetime import date
 
@@ -22,6 +23,8 @@ from cds_service.smart.verdicts import Outcome
 from cds_service.smart.work import Work
 
 companion_pages = Blueprint("companion", __name__)
+WRITING = 0.7  # of the time that is left; then the chart is read again
+ROOM_TO_ANSWER = 1.0  # seconds
 prepare(companion_pages)
 
 
@@ -68,7 +71,7 @@ def write() -> Response:
         return _review(service, arrived, kept, changed=True)
     if set(asked) - set(sent.getlist("sure")):
         return _review(service, arrived, kept, unsure=True)
-    outcomes = writing.write(service, arrived.session, kept, ready, _write_seconds(service))
+    outcomes = writing.write(service, arrived.session, kept, ready, _left(service) * WRITING)
     written = [one.section.key for one in outcomes if one.written]
     try:
         work.finish(service.memory, arrived.session, kept, written)
@@ -77,14 +80,20 @@ def write() -> Response:
         return _page("companion_unread.html", arrived.session, launch=arrived.opened.id, outcomes=outcomes)
 
 
-def _write_seconds(service: Service) -> float:
-    """The chart is read again afterwards, and the whole has to fit into the time of one request."""
-    reading = service.settings.tenant.fhir.timeout_seconds
-    return max(reading, service.settings.call_seconds - reading - 1)
+def _left(service: Service) -> float:
+    """Seconds of this request's time: what comes later than that nobody reads."""
+    arrived = request.environ.get(ARRIVED, time.monotonic())
+    return float(arrived + service.settings.call_seconds - ROOM_TO_ANSWER - time.monotonic())
+
+
+def _arrived(service: Service) -> float:
+    """For reading again after writing: as if the request had come so late that its time just suffices."""
+    now, reading = time.monotonic(), service.settings.tenant.fhir.timeout_seconds
+    return min(now, now + _left(service) - reading)
 
 
 def _sections(kept: Work | None) -> list[Section]:
-    return form.sections(kept.answers if kept else {}, date.today())
+    return form.sections(kept.answers, date.today(), kept.born) if kept else form.sections({}, date.today())
 
 
 def _ready(kept: Work | None) -> list[Section]:
@@ -99,9 +108,10 @@ def _shown(kept: Work, ready: list[Section], asked: Iterable[str]) -> str:
 
 def _review(service: Service, arrived: Arrived, kept: Work, changed: bool = False, unsure: bool = False) -> Response:
     """Each entry beside what the chart holds of it now: a graver one must not vanish unseen."""
-    ready = _ready(kept)
-    found = _sections(kept)
     read = chart.read(service, arrived.session, request.environ.get(ARRIVED), date.today())
+    patient = banner.read(read.answers.get(chart.PATIENT), arrived.session.patient)
+    kept = work.of_one_born(service.memory, arrived.session, kept, patient.born)
+    ready, found = _ready(kept), _sections(kept)
     checked = doubts.check(ready, read.answered.facts)
     asked = [doubt.id for one in checked for doubt in one.doubts]
     return _page(
@@ -112,7 +122,7 @@ def _review(service: Service, arrived: Arrived, kept: Work, changed: bool = Fals
         unstable=doubts.UNSTABLE if any(one.unstable for one in found) else "",
         unfinished=[one for one in found if one.missing],
         item_words=form.item_words,
-        patient=banner.read(read.answers.get(chart.PATIENT), arrived.session.patient),
+        patient=patient,
         shown=_shown(kept, ready, asked),
         changed=changed,
         unsure=unsure,
@@ -125,13 +135,15 @@ def _app(
     service: Service, arrived: Arrived, kept: Work | None, said: str = "", outcomes: list[Outcome] | None = None
 ) -> Response:
     today = date.today()
-    read = chart.read(service, arrived.session, None if outcomes else request.environ.get(ARRIVED), today)
+    read = chart.read(service, arrived.session, _arrived(service) if outcomes else request.environ.get(ARRIVED), today)
     facts = read.answered.facts
+    patient = banner.read(read.answers.get(chart.PATIENT), arrived.session.patient)
+    kept = work.of_one_born(service.memory, arrived.session, kept, patient.born) if kept else None
     return _page(
         "companion.html",
         arrived.session,
         launch=arrived.opened.id,
-        patient=banner.read(read.answers.get(chart.PATIENT), arrived.session.patient),
+        patient=patient,
         grid=grid_words(facts),
         cards=[card_words(card) for card in read.answered.cards],
         given=kept.answers if kept else {},

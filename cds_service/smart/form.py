@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from fhir_mappings import assessments, units
 from fhir_mappings.assessments import GRADES, Filled
@@ -28,11 +29,18 @@ TITLES = {
 }
 SECTIONS = ("sins", "escc", "frankel", "ais", *SCALES, LIFE, *(key for key in FORMS if key != "sins"))
 LONGEST = 20  # characters of an answer that is typed
+NUMBER = re.compile(r"[0-9]{1,4}(?:[.,][0-9]{1,3})?")
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+BORN = re.compile(r"[0-9]{4}(?:-[0-9]{2}){0,2}")  # as exactly as it is known
+Wrong = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One assessment. `filled` when it can be written; else `missing` says why not, and is empty where it is blank."""
+    """One assessment. `filled` when it can be written; else `missing` says why not, and is empty where it is blank.
+
+    `wrong` are those of its fields that cannot be right, and why: they are among what is missing.
+    """
 
     key: str
     title: str
@@ -40,6 +48,7 @@ class Section:
     day: date
     missing: tuple[str, ...]
     result: Result | None = None
+    wrong: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def unstable(self) -> bool:
@@ -116,37 +125,44 @@ def answers(sent: Mapping[str, str]) -> dict[str, str]:
     return {field: one for field, one in found.items() if field.partition(".")[0] in begun}
 
 
-def sections(given: Mapping[str, str], today: date) -> list[Section]:
-    """Every section, blank ones too, in the order of the page."""
-    return [_section(key, given, today) for key in SECTIONS]
+def sections(given: Mapping[str, str], today: date, born: str = "") -> list[Section]:
+    """Every section, blank ones too, in the order of the page. `born` is a FHIR date, or no date if unknown."""
+    return [_section(key, given, today, born) for key in SECTIONS]
 
 
-def _section(key: str, given: Mapping[str, str], today: date) -> Section:
-    own = {field.split(".")[1]: one for field, one in given.items() if field.split(".")[0] == key}
+def _section(key: str, given: Mapping[str, str], today: date, born: str) -> Section:
+    own = {name.split(".")[1]: one for name, one in given.items() if name.split(".")[0] == key}
     stated = own.pop("date", "")
-    day, wrong_day = (today, (IMAGED[key],)) if key in IMAGED and not stated else _day(stated, today)
+    day, wrong = _day(stated, today, born)
     level = own.pop("level", None)
     if not own:
         return Section(key, TITLES[key], None, day, (), _result(key, {}))
-    filled, missing = _read(key, own, level)
-    missing = (*missing, *(("Level of the spine",) if key in SITED and level is None else ()), *wrong_day)
-    return Section(key, TITLES[key], None if missing else filled, day, missing, _result(key, own))
+    filled, missing, misread = _read(key, own, level)
+    wrong |= misread
+    asked = (
+        *(("Level of the spine",) if key in SITED and level is None else ()),
+        *((IMAGED[key],) if key in IMAGED and not stated else ()),
+    )
+    missing = (*missing, *asked, *wrong.values())
+    return Section(key, TITLES[key], None if missing else filled, day, missing, _result(key, own), wrong)
 
 
-def _read(key: str, own: Mapping[str, str], level: str | None) -> tuple[Filled | None, tuple[str, ...]]:
+def _read(key: str, own: Mapping[str, str], level: str | None) -> tuple[Filled | None, tuple[str, ...], Wrong]:
+    """What can be recorded, what is missing, and which fields cannot be right."""
     if key == LIFE:
         return _months(own["months"])
     if key in GRADES:
-        return Filled(key, own["grade"], level), _roots(key, level)
+        return Filled(key, own["grade"], level), (), _roots(key, level)
     if key in SCALES:
-        return Filled(key, int(own["grade"])), ()
+        return Filled(key, int(own["grade"])), (), {}
     points = {item: int(one) for item, one in own.items()}
     result = _result(key, own)
+    wrong = _misplaced(key, points, level)
     if result is None:
-        return None, ("These answers contradict each other",)
+        return None, ("These answers contradict each other",), wrong
     if result.total is None and not (key == "sins" and result.meaning == SINS_MEANING["unstable"]):
-        return None, result.missing
-    return Filled(key, result.total, level, tuple(points.items())), _misplaced(key, points, level)
+        return None, result.missing, wrong
+    return Filled(key, result.total, level, tuple(points.items())), (), wrong
 
 
 def _result(key: str, own: Mapping[str, str]) -> Result | None:
@@ -159,35 +175,37 @@ def _result(key: str, own: Mapping[str, str]) -> Result | None:
         return None
 
 
-def _months(text: str) -> tuple[Filled | None, tuple[str, ...]]:
+def _months(text: str) -> tuple[Filled | None, tuple[str, ...], Wrong]:
     lowest, highest = units.PLAUSIBLE.get("life_expectancy", (Decimal(0), Decimal(600)))
-    try:
-        months = Decimal(text.replace(",", "."))
-    except InvalidOperation:
-        return None, ("Months as a number",)
-    if not months.is_finite() or not lowest <= months <= highest or months != round(months, 1):
-        return None, (f"Months between {lowest} and {highest}, with one decimal at most",)
-    return Filled(LIFE, months), ()
+    if not NUMBER.fullmatch(text):
+        return None, (), {"months": "Months as a number"}
+    months = Decimal(text.replace(",", "."))
+    if not lowest <= months <= highest or months != round(months, 1):
+        return None, (), {"months": f"Months between {lowest} and {highest}, with one decimal at most"}
+    return Filled(LIFE, months), (), {}
 
 
-def _misplaced(key: str, points: Mapping[str, int], level: str | None) -> tuple[str, ...]:
+def _misplaced(key: str, points: Mapping[str, int], level: str | None) -> Wrong:
     """A location that is not that of the level: one of the two is wrong, and which cannot be guessed."""
     of_level = sins.location_points(level) if key == "sins" and level else None
     wrong = of_level is not None and points.get("location", of_level) != of_level
-    return (f"Location: the level {level} scores {of_level}, not {points['location']}",) if wrong else ()
+    return {"location": f"Location: the level {level} scores {of_level}, not {points['location']}"} if wrong else {}
 
 
-def _roots(key: str, level: str | None) -> tuple[str, ...]:
+def _roots(key: str, level: str | None) -> Wrong:
     below = key == "escc" and level in levels.BELOW_CORD
-    return (f"ESCC grades the cord, and there is none at {level}",) if below else ()
+    return {"level": f"ESCC grades the cord, and there is none at {level}"} if below else {}
 
 
-def _day(text: str, today: date) -> tuple[date, tuple[str, ...]]:
+def _day(text: str, today: date, born: str) -> tuple[date, Wrong]:
     """Without a date: today."""
     if not text:
-        return today, ()
+        return today, {}
     try:
-        day = date.fromisoformat(text)
+        day = date.fromisoformat(text if DAY.fullmatch(text) else "")
     except ValueError:
-        return today, ("Date as year-month-day",)
-    return day, () if day <= today else ("Date: lies in the future",)
+        return today, {"date": "Date as year-month-day"}
+    if day > today:
+        return day, {"date": "Date: lies in the future"}
+    early = BORN.fullmatch(born) and text[: len(born)] < born
+    return day, {"date": "Date: lies before the patient was born"} if early else {}

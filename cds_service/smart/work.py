@@ -17,14 +17,27 @@ KEPT_MILLISECONDS = 7 * 86_400_000
 
 
 class Work(msgspec.Struct, frozen=True):
-    """Answers by field. `submission` names this piece of work to the FHIR server, so that nothing is written twice."""
+    """Answers by field. `submission` names this piece of work to the FHIR server, so that nothing is written twice.
+
+    `born` is the patient's date of birth as the chart said at the last review: no result can be older.
+    """
 
     submission: str
     answers: dict[str, str] = {}
+    born: str = ""
 
 
 def fresh(answers: Mapping[str, str]) -> Work:
     return Work(str(uuid.uuid4()), dict(answers))
+
+
+def of_one_born(memory: Memory, session: Session, work: Work, born: str) -> Work:
+    """Remembers it with the work: what is written later is checked by the same. Raises StoreUnavailable."""
+    if not work.answers or work.born == born:
+        return work
+    work = msgspec.structs.replace(work, born=born)
+    _put(memory, session, work)
+    return work
 
 
 def find(memory: Memory, session: Session) -> Work | None:
@@ -41,14 +54,18 @@ def find(memory: Memory, session: Session) -> Work | None:
 def keep(memory: Memory, session: Session, answers: Mapping[str, str]) -> Work:
     """Keeps all answers, in the place of those before; none of them ends the work. Raises StoreUnavailable."""
     before = find(memory, session)
-    work = Work(before.submission, dict(answers)) if before else fresh(answers)
+    work = msgspec.structs.replace(before, answers=dict(answers)) if before else fresh(answers)
     if not answers:
         companion.drop(memory.store, "work", _owner(memory, session))
         return work
+    _put(memory, session, work)
+    return work
+
+
+def _put(memory: Memory, session: Session, work: Work) -> None:
     sealed = seal(_key(memory, session), as_dict(work))
     kept = KEPT_MILLISECONDS if session.user else LONGEST_LIFE * 1000
     companion.keep(memory.store, "work", _owner(memory, session), sealed, milliseconds_now() + kept)
-    return work
 
 
 def kept_for(session: Session) -> str:

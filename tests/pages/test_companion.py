@@ -375,6 +375,8 @@ def test_without_a_script_it_works_by_its_buttons(
     plain = browser.new_context(java_script_enabled=False)
     page = plain.new_page()
     page.goto(ehr.launch(served.url, "plain"))
+    expect(sins_total(page)).to_have_text("0 to 18 (6 of 6 items open)")
+    expect(page.get_by_text("As last saved: press Save").first).to_be_visible()
     fill_sins(page)
     page.get_by_role("button", name="Save").click()
     expect(sins_total(page)).to_have_text("14, unstable")
@@ -382,3 +384,57 @@ def test_without_a_script_it_works_by_its_buttons(
     page.get_by_role("button", name="Write to the chart").click()
     expect(page.get_by_role("region", name="What was written")).to_contain_text("Written: SINS at T12: 14")
     plain.close()
+
+
+def test_a_level_fills_the_location_only_where_nobody_has(start: Start, ehr: Ehr) -> None:
+    page = start("level")
+    location = page.get_by_role("group", name="Location")
+    level = page.get_by_role("region", name="Spinal instability (SINS)").get_by_label("Level")
+    level.select_option("T5")
+    expect(location.get_by_label("Semirigid")).to_be_checked()
+    location.get_by_label("Rigid: S2 to S5").check()
+    level.select_option("L5")
+    expect(location.get_by_label("Rigid: S2 to S5")).to_be_checked()
+    expect(location.get_by_text("the level L5 scores 3, not 0")).to_be_visible()
+    location.get_by_label("Junctional").check()
+    expect(location.get_by_text("the level L5 scores")).to_have_count(0)
+
+
+def test_a_wrong_entry_is_told_at_its_field(start: Start) -> None:
+    page = start("wrong")
+    months = page.get_by_label("Months, as you and the team see it")
+    months.fill("abc")
+    months.blur()
+    expect(page.get_by_text("Months as a number")).to_be_visible()
+    expect(months).to_have_attribute("aria-invalid", "true")
+    assert_accessible(page)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Months as a number")).to_be_visible()
+    expect(months).to_have_attribute("aria-invalid", "true")
+    months.fill("7")
+    months.blur()
+    expect(page.get_by_text("Months as a number")).to_have_count(0)
+    expect(months).not_to_have_attribute("aria-invalid", "true")
+
+
+def test_a_day_before_birth_is_not_written(start: Start, ehr: Ehr) -> None:
+    page = start("unborn")
+    page.get_by_text("Frankel", exact=True).click()
+    page.get_by_role("group", name="Frankel grade").get_by_label("Frankel grade C").check()
+    page.locator("details[open]").get_by_label("Assessed on").fill("1899-12-31")
+    page.get_by_role("button", name="Review and write").click()
+    expect(page.get_by_text("Date: lies before the patient was born")).to_be_visible()
+    expect(page.get_by_role("button", name="Write to the chart")).to_have_count(0)
+    page.get_by_role("link", name="Back to the form").click()
+    expect(page.get_by_text("Date: lies before the patient was born")).to_be_visible()
+
+
+def test_it_is_closed_by_its_button(start: Start, watch: Watch) -> None:
+    page = start("closed")
+    address = page.url
+    page.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("heading", name="Closed")).to_be_visible()
+    assert page.context.cookies() == []
+    watch.expected.append("401")
+    page.goto(address)
+    expect(page.get_by_role("heading", name="This session has ended")).to_be_visible()

@@ -27,28 +27,42 @@ function showTotal() {
   total.textContent = `${lowest === highest ? lowest : `${lowest} to ${highest}`}${meaning}${missing}`;
 }
 
+// Only where nobody has answered: what a clinician has chosen stays, and a contradiction is shown beside it.
 function followLevel(level) {
   const points = level.selectedOptions[0].dataset.location;
+  const answered = work.querySelector("input[name='sins.location'][data-points]:checked");
   const answer = points && work.querySelector(`input[name='sins.location'][value='${CSS.escape(points)}']`);
-  if (answer) answer.checked = true;
+  if (answer && !answered) answer.checked = true;
+}
+
+function showWrong(found) {
+  for (const place of work.querySelectorAll(".wrong")) {
+    const name = place.id.replace(/-wrong$/, "");
+    const said = found.querySelector(`li[data-wrong="${CSS.escape(name)}"]`);
+    const field = document.getElementById(name);
+    place.textContent = said ? said.textContent : "";
+    if (field && said) field.setAttribute("aria-invalid", "true");
+    if (field && !said) field.removeAttribute("aria-invalid");
+  }
 }
 
 function showTotals(html) {
   const found = new DOMParser().parseFromString(html, "text/html");
+  showWrong(found);
   for (const one of found.querySelectorAll("li[data-section]")) {
     const output = document.getElementById(`total-${one.dataset.section}`);
     if (output && output !== total) output.textContent = one.textContent.trim();
   }
 }
 
-let waiting, sending = Promise.resolve(), changed = false;
+let waiting, sending = Promise.resolve(), changed = false, newest;
 
 // One save after the other: what was sent last must also arrive last.
 function save() {
   clearTimeout(waiting);
   if (!changed) return sending;
   changed = false;
-  const body = new URLSearchParams(new FormData(work));
+  const body = newest = new URLSearchParams(new FormData(work));
   sending = sending.then(() => send(body));
   return sending;
 }
@@ -59,7 +73,9 @@ async function send(body) {
       method: "POST", body, keepalive: true, headers: { "X-Requested-With": "fetch" },
     });
     if (!answer.ok) throw new Error(answer.status);
-    showTotals(await answer.text());
+    const found = await answer.text();
+    if (changed || body !== newest) return;  // there is something newer, which is not saved yet
+    showTotals(found);
     saved.textContent = "Saved.";
   } catch {
     saved.textContent = "Not saved. Press Save to see why.";
@@ -77,6 +93,7 @@ if (work) {
   });
   work.addEventListener("submit", () => { changed = false; clearTimeout(waiting); });  // the form itself is sent
   addEventListener("pagehide", save);
+  for (const one of work.querySelectorAll(".unscripted")) one.hidden = true;
   showTotal();
 }
 
