@@ -26,6 +26,7 @@ from cds_service.audit import AuditLine
 from cds_service.config import Settings
 from cds_service.errors import FHIR_JSON, Overloaded, operation_outcome
 from cds_service.rooms import TOO_LATE, Room, Turn
+from cds_service.smart import late
 
 ARRIVED = "spine_cds.arrived"  # in the WSGI environment: time.monotonic() when the request's last byte was there
 REFUSAL = "spine_cds.refusal"  # and the ServiceError to answer with, when its body was not taken
@@ -83,7 +84,7 @@ class FrontDoor:
         try:
             status, headers, content = await self._reply(scope, room, arrival)
         except Overloaded as error:  # no thread has seen the request
-            status, headers, content = refusal(error)
+            status, headers, content = self._refusal(scope, error, begun=False)
             self._note(scope, status, began)
         if not whole:
             headers.append(("Connection", "close"))
@@ -123,7 +124,14 @@ class FrontDoor:
         if not turn.begun:
             raise Overloaded(TOO_LATE)
         log.warning("a request was answered 503 after %d s; its thread goes on", self.settings.call_seconds)
-        return refusal(Overloaded(TOO_LATE))
+        return self._refusal(scope, Overloaded(TOO_LATE), begun=True)
+
+    def _refusal(self, scope: Scope, error: Overloaded, begun: bool) -> Reply:
+        """For whoever sits before the companion in a pane of the EHR, a page that says what can have happened."""
+        if scope.path.startswith(COMPANION) and "text/html" in scope.headers.get("accept", ""):
+            headers, content = late.page(self.settings, scope.path, begun)
+            return error.status, [*headers, ("Retry-After", RETRY_SECONDS), *PRIVATE], content
+        return refusal(error)
 
     async def _work(self, room: Room, environ: dict[str, Any], arrival: Arrival) -> Reply:
         """Place, thread and body are held until the thread has ended, even where the caller was answered before."""
