@@ -15,6 +15,13 @@ POLICY = (
     "base-uri 'none'; form-action 'self'; frame-ancestors {}"
 )
 
+FAILED = Refusal(
+    "This page has failed",
+    "It is not known what became of what you pressed. Look in the chart before you try again, and tell those who run "
+    f"this service. {OPEN_AGAIN}",
+    500,
+)
+
 
 def prepare(pages: Blueprint) -> None:
     """Gives the pages of a blueprint these headers and refusals."""
@@ -28,6 +35,9 @@ def prepare(pages: Blueprint) -> None:
 def private(response: Response) -> Response:
     """Our own style, script and pictures; in a frame only where the site says so; kept by nobody."""
     tenant = here().settings.tenant
+    if response.status_code == 500:  # a defect of ours, which the log tells of
+        response.set_data(refused(FAILED).get_data())
+        response.mimetype = "text/html"
     response.headers["Content-Security-Policy"] = POLICY.format(settings.frames(smart_of(here()), tenant.is_sandbox))
     response.headers["Referrer-Policy"] = "same-origin"  # not none: browsers would hide the origin of our own forms
     response.headers["Cache-Control"] = "no-store"

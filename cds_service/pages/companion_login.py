@@ -5,19 +5,28 @@ from __future__ import annotations
 import secrets
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, current_app, render_template, request
+from flask.sansio.blueprints import BlueprintSetupState
 
 from cds_service.pages import companion_requests as requests
 from cds_service.pages.companion_frame import prepare
 from cds_service.routes import Service, here
 from cds_service.smart import clients, discovery, login, sessions, trail, user, work
 from cds_service.smart.clients import CALLBACK, Client
+from cds_service.smart.discovery import Known
 from cds_service.smart.refusals import NOT_SENT, OPEN_AGAIN, Refusal
 from cds_service.smart.user import WrongUser
 
 companion_login = Blueprint("companion_login", __name__)
 prepare(companion_login)
+KNOWN = "spine_cds.login_servers"
 LAYPEOPLE = ("Patient/", "RelatedPerson/")  # who opens their own chart in a portal
+
+
+@companion_login.record
+def forget(state: BlueprintSetupState) -> None:
+    """Each application begins with no configuration of an EHR."""
+    state.app.extensions[KNOWN] = Known()
 
 
 @companion_login.get("/smart/launch")
@@ -34,7 +43,8 @@ def launch() -> Response:
     if requests.other_name(request, service):
         return _to(f"{service.settings.public_base_url}/smart/launch?{urlencode(request.args)}", 302)
     seconds = service.settings.tenant.fhir.timeout_seconds
-    server = discovery.discover(service.settings.tenant, service.connections, iss, seconds)
+    known: Known = current_app.extensions[KNOWN]
+    server = discovery.discover(service.settings.tenant, service.connections, known, iss, seconds)
     opened = sessions.new()
     state = f"{opened.id}{secrets.token_urlsafe(24)}"
     address, begun = login.begin(_client(service, server.base), server, context, state)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +17,7 @@ from cds_service.smart.refusals import NOT_SENT, Refusal
 from cds_service.tenants import Tenant
 
 S256 = "S256"
+KNOWN_SECONDS, MOST_KNOWN = 60, 64  # an EHR that changes its login is followed within a minute
 WELL_KNOWN = "/.well-known/smart-configuration"
 
 
@@ -39,7 +42,31 @@ class LoginServer:
     configuration: Configuration
 
 
-def discover(tenant: Tenant, connections: Connections, iss: str, seconds: float) -> LoginServer:
+class Known:
+    """Configurations that were read a moment ago, for one process: anybody can launch, and must not make an EHR busy.
+
+    They hold nothing of a patient.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: dict[str, tuple[float, Configuration]] = {}
+
+    def of(self, base: str) -> Configuration | None:
+        with self._lock:
+            until, configuration = self._found.get(base, (0.0, None))
+            return configuration if time.monotonic() < until else None
+
+    def keep(self, base: str, configuration: Configuration) -> None:
+        """The oldest makes room."""
+        with self._lock:
+            self._found.pop(base, None)
+            while len(self._found) >= MOST_KNOWN:
+                self._found.pop(next(iter(self._found)))
+            self._found[base] = (time.monotonic() + KNOWN_SECONDS, configuration)
+
+
+def discover(tenant: Tenant, connections: Connections, known: Known, iss: str, seconds: float) -> LoginServer:
     """Raises Refusal for a server that is not on the site's list, does not answer, or points elsewhere."""
     base = permitted(iss, tuple(tenant.fhir.allowed_servers))
     if base is None:
@@ -49,20 +76,27 @@ def discover(tenant: Tenant, connections: Connections, iss: str, seconds: float)
             "Tell those who run this service.",
             403,
         )
-    configuration = _read(connections, base, seconds)
+    configuration = known.of(base)
+    if configuration is None:
+        configuration = _checked(tenant, base, _read(connections, base, seconds))
+        known.keep(base, configuration)
+    return LoginServer(iss, base, configuration)
+
+
+def _checked(tenant: Tenant, base: str, configuration: Configuration) -> Configuration:
+    """Raises Refusal."""
+    endpoints = (configuration.authorization_endpoint, configuration.token_endpoint)
     if S256 not in configuration.challenges:
         raise _unfit(
             "does not offer PKCE with S256, which SMART App Launch 2 requires (code_challenge_methods_supported)"
         )
-    if not (configuration.authorization_endpoint and configuration.token_endpoint):
+    if not all(endpoints):
         raise _unfit("does not say where one logs in (authorization_endpoint, token_endpoint)")
-    if not all(
-        _near(tenant, base, one) for one in (configuration.authorization_endpoint, configuration.token_endpoint)
-    ):
+    if not all(_near(tenant, base, one) for one in endpoints):
         raise _unfit("sends logins to a place that this site has not listed ([smart] login_servers)")
     # Nor are keys fetched from elsewhere: then the user stays unknown.
     keys = configuration.jwks_uri if _near(tenant, base, configuration.jwks_uri) else ""
-    return LoginServer(iss, base, replace(configuration, jwks_uri=keys))
+    return replace(configuration, jwks_uri=keys)
 
 
 def _near(tenant: Tenant, base: str, address: str) -> bool:

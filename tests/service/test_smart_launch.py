@@ -14,7 +14,9 @@ import requests
 
 from cds_service import config
 from cds_service.app import create_app
+from cds_service.smart import discovery
 from cds_service.smart import settings as smart_settings
+from cds_service.smart.discovery import Configuration, Known
 from cds_service.tenants import SettingsError, load_tenant
 from tests import smart_ehr
 from tests.callers import TENANT, issuer, write_tenant
@@ -115,6 +117,23 @@ def test_a_foreign_iss_is_not_asked(server: RunningServer, iss: str) -> None:
     answer = server.get(f"/smart/launch?{urlencode({'iss': iss, 'launch': 'x'})}", allow_redirects=False)
     refused(answer, 403, "not known here")
     assert iss not in answer.text
+
+
+def test_many_launches_ask_the_ehr_for_its_configuration_once(ehr: Ehr, server: RunningServer) -> None:
+    for _ in range(3):
+        assert start(ehr, server, requests.Session()).status_code == 302
+    assert len(ehr.log) == 1
+
+
+def test_configurations_that_are_remembered_make_room_and_grow_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Known()
+    one = Configuration("a", "t", ("S256",), "", "", False)
+    for number in range(discovery.MOST_KNOWN + 1):
+        known.keep(str(number), one)
+    assert (known.of("0"), known.of("1"), known.of("64")) == (None, one, one)
+    monkeypatch.setattr(discovery, "KNOWN_SECONDS", 0)
+    known.keep("64", one)
+    assert known.of("64") is None
 
 
 def test_without_pkce_nothing_begins(ehr: Ehr, server: RunningServer) -> None:
@@ -365,6 +384,15 @@ def test_a_chart_that_cannot_be_read_is_no_empty_page(ehr: Ehr, server: RunningS
     assert answer.status_code == 502
     assert "The chart cannot be read" in answer.text
     assert "HTTP 401" in answer.text
+
+
+def test_a_defect_of_ours_is_a_page_that_promises_nothing(tmp_path: Path) -> None:
+    app = app_of(tmp_path, f'{SANDBOX}[fhir]\nallowed_servers = ["loopback"]\n{SMART}')
+    app.before_request(lambda: {}["a defect"])  # type: ignore[attr-defined]
+    answer = app.test_client().post("/smart/write", base_url="http://127.0.0.1:8080")  # type: ignore[attr-defined]
+    assert (answer.status_code, answer.mimetype) == (500, "text/html")
+    assert "It is not known what became of what you pressed." in answer.get_data(as_text=True)
+    assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
 
 
 # -- what comes from elsewhere, and what is kept
