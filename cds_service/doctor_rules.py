@@ -17,7 +17,8 @@ from hooks.outcomes import Outcome
 from hooks.run import Rule
 
 FIELDS = frozenset({*origins.FIELDS, *origins.RESULTS})
-INDEXES = {"_active": "findings", "_newest": "measurements"}  # what Facts derives from a field, and from which
+# What Facts derives from a field, and from which.
+INDEXES = {"_active": "findings", "_found": "findings", "_newest": "measurements", "_assessed": "assessments"}
 
 
 @dataclass(slots=True)
