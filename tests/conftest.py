@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from tests import postgres
 
-SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"  # FHIR data of others, beside the checkout or not at all
+SHARED = Path(__file__).parents[2] / "shared"  # charts of others and verified codes, beside the checkout or not at all
 # Begun first, longest first, so that at the end no worker has much to do while the others have nothing. Of all others
 # the order does not matter. Seconds: `pytest --durations=0`.
 LONGEST = (
@@ -42,7 +42,7 @@ settings.load_profile("same-every-time")
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Puts the longest files first, and leaves out what needs data that is not there: a test says so in its place."""
-    if not SHARED_DATA.exists():
+    if not SHARED.exists():
         left_out = [item for item in items if item.get_closest_marker("shared_data")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
