@@ -2,7 +2,7 @@
 
 Written: when, which tenant and service, the call's own UUID, status, milliseconds, each rule's outcome, how many
 cards of which indicator, which prefetch keys were not to be had. Not written: ids of patients and users, names, tokens,
-texts.
+texts. The companion has lines of its own (smart/trail.py): patient and user there are keyed hashes.
 """
 
 from __future__ import annotations
