@@ -7,6 +7,7 @@ process that has read the program once. `run_anew` starts Python for it; test_cl
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import signal
@@ -73,6 +74,7 @@ def main() -> None:
     """Reads orders line by line, and says how each ended."""
     from cds_service import cli
 
+    gc.freeze()  # children look at none of it again
     while line := sys.stdin.buffer.readline():
         order = json.loads(line)
         child = os.fork()
