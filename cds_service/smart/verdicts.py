@@ -16,7 +16,7 @@ State = Literal["written", "not written", "not known"]
 PLACE = re.compile(r"(?:^|/)(Observation/[A-Za-z0-9\-.]{1,64})(?:/_history/[^/]*)?$")
 KEPT = "What you have filled in is kept."
 BY_HAND = "Record it in the chart by hand, and tell the help desk."
-LOOK = f"so it is not known whether it was written. Look in the chart before you try again. {KEPT}"
+LOOK = f"Look in the chart before you try again. {KEPT}"
 WHAT_TO_DO = {
     401: "the record system does not accept the login any more. Open this page again from the chart; " + KEPT,
     403: f"the record system does not allow you, or this app, to write it. {KEPT} {BY_HAND}",
@@ -28,9 +28,9 @@ WHAT_TO_DO = {
 }
 UNSURE = (408, 412)  # 412: it found several that are the same, or something else than what we asked
 REFUSED = f"the record system does not accept the content. {KEPT} {BY_HAND}"
-BROKEN = f"the record system had an error, {LOOK}"
-STRANGE = f"the record system gave no answer that says so, {LOOK}"
-SILENT = f"the record system did not answer, {LOOK}"
+BROKEN = f"the record system had an error. {LOOK}"
+STRANGE = f"the record system's answer does not say so. {LOOK}"
+SILENT = f"the record system did not answer. {LOOK}"
 NO_TIME = f"there was no time left to send it. {KEPT} Try again."
 NO_STORE = f"the service's own store does not answer, so it was not sent. {KEPT} Try again in a moment."
 INVALID = f"it could not be put into a valid form. {KEPT} {BY_HAND}"

@@ -219,7 +219,7 @@ def test_an_answer_that_is_lost_leads_to_no_second_entry(start: Start, ehr: Ehr)
     ehr.lose_answers = True
     page.get_by_role("button", name="Write to the chart").click()
     told = page.get_by_role("region", name="What was written")
-    expect(told).to_contain_text("it is not known whether it was written")
+    expect(told).to_contain_text("Not known whether it was written: SINS at T12")
     assert codes(ehr, "lost") == ["sins"]
     ehr.lose_answers = False
     page.get_by_role("button", name="Review and write").click()
