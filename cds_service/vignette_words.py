@@ -8,7 +8,7 @@ from typing import Any
 from fhir_mappings import codes
 from fhir_mappings.results import MEASUREMENTS
 from hooks.card_text import BOUND_WORDS, MEASUREMENT_WORDS
-from hooks.facts import UNITS
+from hooks.units import UNITS
 
 Words = Mapping[str, Any]
 VALUE_SET_OF = {name: value_set for value_set, name in MEASUREMENTS.items()}

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 
-from hooks.facts import UNITS, Assessment, Fact, Finding, Imaging, Measurement, Medication, Order, Procedure, When
+from hooks.facts import Assessment, Fact, Finding, Imaging, Measurement, Medication, Order, Procedure, When
 from hooks.questions.cancer import PRIMARY_WORDS
 from hooks.questions.neurology import DEFICIT_WORDS
+from hooks.units import UNITS
 
 SUMMARY_LIMIT = 139  # CDS Hooks: fewer than 140 characters
 LABEL_LIMIT = 80

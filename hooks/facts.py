@@ -76,7 +76,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A number in the unit that `hooks` uses for its name (UNITS), with the laboratory's own limits in that unit."""
+    """A number in the unit that the rules use for its name (`units`), with the laboratory's own limits in that unit."""
 
     source: str
     name: str
@@ -190,25 +190,6 @@ class Mention:
 
 
 Fact = Finding | Measurement | Assessment | Imaging | Order | Medication | Procedure
-
-# The unit in which `hooks` reads each measurement; the mapping converts or refuses.
-UNITS = {
-    "calcium": "mg/dL",
-    "calcium_corrected": "mg/dL",
-    "calcium_ionised": "mmol/L",
-    "albumin": "g/dL",
-    "creatinine": "mg/dL",
-    "creatinine_clearance": "mL/min",
-    "alp": "U/L",
-    "vitamin_d": "ng/mL",
-    "body_weight": "kg",
-    "body_height": "cm",
-    "pain_score": "of 10",
-    "ecog": "ECOG",
-    "kps": "KPS",
-    "life_expectancy": "months",
-    "radiation_dose": "cGy",
-}
 
 
 @dataclass(frozen=True, slots=True)

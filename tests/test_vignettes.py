@@ -21,9 +21,7 @@ KINDS = {"recommend": Recommend, "cannot tell": CannotTell, "not applicable": No
 
 
 def outcome_of(vignette: Vignette, facts: Facts | None = None) -> Outcome:
-    assert vignette.rule in RULES, (
-        "nobody asks this rule: add it to RULES in hooks/patient_view.py or order_select.py"
-    )
+    assert vignette.rule in RULES, "nobody asks this rule: add it to RULES in hooks/patient_view.py or order_select.py"
     return run.decide([RULES[vignette.rule]], facts or vignette.facts)[0].outcome
 
 
