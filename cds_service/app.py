@@ -112,7 +112,8 @@ def below(app: Flask, path: str) -> None:
         return inner(environ, start)
 
     if path:
-        app.wsgi_app = asked  # type: ignore[method-assign,assignment] # as Flask's manual says
+        # Flask's manual wraps an application by putting a function in the place of this method, against its type.
+        app.wsgi_app = asked  # type: ignore[method-assign,assignment]
 
 
 def from_environment() -> FrontDoor:

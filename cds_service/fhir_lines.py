@@ -95,17 +95,17 @@ class _Endable:
     _handle: Handle | None = None
 
     def _new_conn(self) -> socket.socket:
-        connected: socket.socket = super()._new_conn()  # type: ignore[misc] # urllib3's class is untyped here
+        connected: socket.socket = super()._new_conn()  # type: ignore[misc] # in the class that this is mixed into
         self._handle = Handle(connected)
         self._tell()
         return connected
 
     def putrequest(self, *given: Any, **options: Any) -> None:
         self._tell()  # a connection that was kept open is used again
-        super().putrequest(*given, **options)  # type: ignore[misc] # urllib3's class is untyped here
+        super().putrequest(*given, **options)  # type: ignore[misc] # in the class that this is mixed into
 
     def close(self) -> None:
-        super().close()  # type: ignore[misc] # urllib3's class is untyped here
+        super().close()  # type: ignore[misc] # in the class that this is mixed into
         if self._handle is not None:
             self._handle.release()
             self._handle = None

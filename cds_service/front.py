@@ -160,7 +160,7 @@ class FrontDoor:
             said[:] = [int(status.split(" ", 1)[0]), list(headers)]
 
         # `start` returns no write(), which WSGI keeps for old applications; Flask never asks for it.
-        pieces: Iterable[bytes] = self.app.wsgi_app(environ, start)  # type: ignore[arg-type] # `start` has no write()
+        pieces: Iterable[bytes] = self.app.wsgi_app(environ, start)  # type: ignore[arg-type] # WSGI's type asks for that write()
         try:
             content = b"".join(pieces)
         finally:

@@ -69,7 +69,7 @@ class Card(msgspec.Struct):
     @property
     def html(self) -> Markup:
         """The detail, rendered."""
-        return Markup(_markdown().render(self.detail))  # noqa: S704 - HTML in the text is escaped by the renderer
+        return Markup(_markdown().render(self.detail))  # noqa: S704 - rendered with HTML off: tags in the text come out escaped
 
 
 class Extension(msgspec.Struct):
@@ -120,5 +120,6 @@ def _markdown() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     renderer = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
-    renderer.validateLink = is_web  # type: ignore[assignment] # as its documentation says to do
+    # Which links are allowed is told to this library by putting a function in the place of its method.
+    renderer.validateLink = is_web  # type: ignore[method-assign,assignment]
     return renderer

@@ -80,7 +80,7 @@ def begin(client: Client, server: LoginServer, launch: str, state: str) -> tuple
 
 
 def _challenge(verifier: str) -> str:
-    found: str = create_s256_code_challenge(verifier)  # type: ignore[no-untyped-call] # as its stubs leave it
+    found: str = create_s256_code_challenge(verifier)  # type: ignore[no-untyped-call] # the stubs of Authlib lack its types
     return found
 
 
@@ -96,7 +96,7 @@ def exchange(client: Client, login: Login, code: str, connections: Connections, 
     )
     headers = {"Content-Type": FORM, "Accept": "application/json"}
     sign = client.auth().prepare
-    url, headers, body = sign("POST", login.token_endpoint, headers, body)  # type: ignore[no-untyped-call] # stubs
+    url, headers, body = sign("POST", login.token_endpoint, headers, body)  # type: ignore[no-untyped-call] # as above
     try:
         reply = outgoing.send(connections, "POST", url, headers, body.encode(), seconds)
     except NoReply:

@@ -25,6 +25,7 @@ DIALECTS = ("sqlite", "postgresql")
 KEY = "SPINE_CDS_DATABASE"
 WAIT_SECONDS = 2  # for a connection, or for another writer
 STATEMENT_SECONDS = 3
+APART = random.SystemRandom()  # processes that try again in step would meet again
 MIGRATION_SECONDS = 60  # for another process's migration
 MIGRATION_LOCK = 0x5350494E  # "SPIN": replicas that start together migrate one after the other
 READS = "spine_cds_reads"
@@ -216,7 +217,7 @@ def _write_ahead(connection: Any) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
-            time.sleep(random.uniform(0.01, 0.05))  # noqa: S311 - two that try in step would meet again
+            time.sleep(APART.uniform(0.01, 0.05))
 
 
 def _begin_sqlite(connection: Connection) -> None:

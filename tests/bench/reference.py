@@ -51,9 +51,9 @@ def main() -> None:
     """Starts the server just as the service does, with this application in the place of the other."""
 
     def instead(_application: str, **options: Any) -> Any:
-        return Server(f"{__spec__.name}:{application.__name__}", **options)  # type: ignore[name-defined] # set when run as a module
+        return Server(f"{__spec__.name}:{application.__name__}", **options)  # type: ignore[name-defined] # Python sets __spec__ for a program run with -m
 
-    server.Server = instead  # type: ignore[misc,assignment] # the floor under our own server
+    server.Server = instead  # type: ignore[misc,assignment] # our server runs the reference in place of its own application
     server.serve(config.from_environment(os.environ), os.environ, example=False)
 
 
