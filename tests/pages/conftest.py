@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, sync_playwright
 
 from tests.service.conftest import RunningServer, serving
 
@@ -46,13 +46,17 @@ class Watch:
 Opened = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def chromium(playwright: Playwright) -> Browser:
     """Chromium of the system, or the one that Playwright brought (`make test` sees to either)."""
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, PROGRAMS)), None)
     as_root = ("--no-sandbox",) if os.geteuid() == 0 else ()  # Chromium's own sandbox refuses to start as root
+    return playwright.chromium.launch(executable_path=found, args=[*QUIET, *as_root])
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=found, args=[*QUIET, *as_root])
+        started = chromium(playwright)
         yield started
         started.close()
 

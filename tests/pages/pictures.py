@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import random
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +17,7 @@ from cds_service.store.database import open_store
 from tests import smart_ehr
 from tests.doctor import real_server
 from tests.ledger_rows import ORDER_SIGN, PATIENT_VIEW, Shown, accepted, overridden, write
-from tests.pages.conftest import PROGRAMS, QUIET
+from tests.pages.conftest import chromium
 from tests.pages.test_companion import fill_sins, person
 from tests.service.conftest import serving
 
@@ -109,10 +107,8 @@ COMPANION = (1280, 900)
 
 def take(url: str, launch: str) -> None:
     FOLDER.mkdir(exist_ok=True)
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, PROGRAMS)), None)
-    as_root = ("--no-sandbox",) if os.geteuid() == 0 else ()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=[*QUIET, *as_root])
+        browser = chromium(playwright)
         shown = [(name, show, size, url) for name, (show, size) in PICTURES.items()]
         for name, show, (width, height), address in (*shown, ("companion", scored, COMPANION, launch)):
             page = browser.new_page(viewport={"width": width, "height": height})
