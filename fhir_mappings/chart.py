@@ -29,7 +29,7 @@ from fhir_mappings.record import newer_patient
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import CLINICAL_TYPES, BodyStructure, Medication, Patient, decode
 
-BESIDE = (Patient, Medication, BodyStructure)  # no evidence by themselves
+BESIDE = frozenset({Patient, Medication, BodyStructure})  # no evidence by themselves
 ANOTHER_SERVER = "stands on another server"
 TYPE_NAME = re.compile(r"[A-Z][A-Za-z]{1,63}")
 WRAPPERS = frozenset({"Bundle", "Parameters"})  # an entry that holds further resources, which nobody has read
@@ -67,9 +67,9 @@ def judged(
     reader = _Reader(patient_id, fhir_server, local)
     for key, answer in answers_by_key.items():
         reader.take(key, answer)
-    reader._patient()
+    reader._patient(reader._shelves())
     for _, reference, full_url, resource in reader._decoded(reader.others):
-        if not isinstance(resource, BESIDE) and not reader.ours.elsewhere(full_url, reference):
+        if type(resource) not in BESIDE and not reader.ours.elsewhere(full_url, reference):
             yield reference, resource, relevance.judge(resource, reference, reader.ours, draft=False)
 
 
@@ -123,9 +123,10 @@ class _Reader:
             self.sources[key] = Source(UNAVAILABLE, answer.reason)
         else:
             kinds = answer.kinds()
+            number = len(self.people) + len(self.others)
             for kind, (full_url, raw) in zip(kinds, answer.entries, strict=True):
-                entry = _Entry(len(self.people) + len(self.others) + 1, key, full_url, raw)
-                (self.people if kind == "Patient" else self.others).append(entry)
+                number += 1
+                (self.people if kind == "Patient" else self.others).append(_Entry(number, key, full_url, raw))
             if answer.damaged:
                 self._refuse_entry(key)
             self.sources[key] = _state(replace(answer, asked=answers.ASKED.get(key, "")), kinds)
@@ -139,14 +140,16 @@ class _Reader:
 
     def chart(self, selections: frozenset[str] | None) -> Chart:
         """Goes through the record; no resource is held longer than it is looked at, unless it counts."""
-        patient = self._patient()
-        found = Collected(self._twins())
+        shelves = self._shelves()
+        patient = self._patient(shelves)
+        found, here = Collected(self._twins(shelves)), self.ours.here
         for key, reference, full_url, resource in self._decoded(self.others):
             if full_url and full_url.startswith("urn:"):  # what a Bundle calls it, where that is no address
                 found.names[full_url] = reference
-            if isinstance(resource, BESIDE):
+            if type(resource) in BESIDE:
                 self._beside(found, key, reference, full_url, resource)
-            elif self.ours.elsewhere(full_url, reference):
+            # Most entries begin with an address that is known by now, which a set tells faster than a function.
+            elif full_url and full_url.removesuffix(reference) not in here and self.ours.elsewhere(full_url, reference):
                 self._refuse(key, reference, resource, ANOTHER_SERVER)
             else:
                 verdict = relevance.judge(resource, reference, self.ours, draft=key == DRAFTS)
@@ -166,7 +169,7 @@ class _Reader:
         elif isinstance(resource, BodyStructure):
             if self.ours.elsewhere(full_url, reference):
                 self._refuse(key, reference, resource, ANOTHER_SERVER)
-            elif (coded.reference_of(resource.patient) or "") in self.ours:
+            elif self.ours[coded.reference_of(resource.patient) or ""]:
                 found.volume(reference, resource)
 
     def _refuse(self, key: str, reference: str, resource: object, *reasons: str) -> None:
@@ -175,6 +178,7 @@ class _Reader:
         self.refused += [Refused(reference, reason, lost) for reason in reasons]
 
     def _decoded(self, entries: Iterable[_Entry]) -> Iterator[tuple[str, str, str | None, Any]]:
+        is_id, add_ours, own_units = FHIR_ID.fullmatch, bool(self.local.ours), self.local.units
         for number, key, full_url, raw in entries:
             odd: tuple[str, ...] = ()
             try:
@@ -185,15 +189,17 @@ class _Reader:
                     self._refuse_undecodable(key, raw, number)
                     continue
                 resource, odd = read_in_part
-            medicines.take_in_contained(resource)
-            if self.local.ours:
+            kind = type(resource)
+            if kind in medicines.USES:
+                medicines.take_in_contained(resource)
+            if add_ours:
                 local_codes.add_ours(resource, self.local)
-            if self.local.units:
-                local_units.add_codes(resource, self.local.units)
-            if resource.id and FHIR_ID.fullmatch(resource.id):
-                reference = f"{type(resource).__name__}/{resource.id}"
+            if own_units:
+                local_units.add_codes(resource, own_units)
+            if resource.id and is_id(resource.id):
+                reference = f"{kind.__name__}/{resource.id}"
             else:
-                reference = f"{type(resource).__name__} without id ({_place(key)} {number})"
+                reference = f"{kind.__name__} without id ({_place(key)} {number})"
             if odd:
                 self._refuse(key, reference, resource, *(f"{element} not understood" for element in odd))
             yield key, reference, full_url, resource
@@ -231,19 +237,19 @@ class _Reader:
         shelves = ((place.rpartition("/")[0], place.rpartition("/")[2]) for place in places if is_web(place))
         return {(base, kind) for base, kind in shelves if TYPE_NAME.fullmatch(kind)}
 
-    def _twins(self) -> dict[tuple[str, str], str]:
+    def _twins(self, shelves: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """Names for resources that share type and id, but stand on different servers: two resources, not two versions.
 
         The first server by its name keeps the plain one; a name is never shown, the reference is.
         """
-        if len({base for base, _ in self._shelves()}) < 2:
+        if len({base for base, _ in shelves}) < 2:
             return {}
         places: dict[str, list[str]] = {}
         for full_url in sorted({full_url for full_url in self._full_urls() if is_web(full_url)}):
             places.setdefault("/".join(full_url.split("/")[-2:]), []).append(full_url)
         return {(name, place): f"{name} ({place})" for name, found in places.items() for place in found[1:]}
 
-    def _patient(self) -> Patient | None:
+    def _patient(self, shelves: set[tuple[str, str]]) -> Patient | None:
         """This patient, as last written; learns by what names the record may call it, before anything is judged.
 
         The entry under the key that asked for the patient tells the server first.
@@ -252,7 +258,7 @@ class _Reader:
         own = [one for one in people if one[3].id == self.patient_id]
         for _, _, full_url, _ in sorted(own, key=lambda one: (one[0] != "patient", one[2] or "")):
             self.ours.add_name(full_url)
-        self.ours.learn_alias(base for base, kind in self._shelves() if kind != "Patient")
+        self.ours.learn_alias(base for base, kind in shelves if kind != "Patient")
         found: Patient | None = None
         for _, reference, full_url, resource in people:
             if resource.id != self.patient_id:

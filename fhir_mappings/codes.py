@@ -50,6 +50,7 @@ class CodeTable:
     """What is known of one code system, by normalised code; "below" is by category, for every code within it."""
 
     has_categories: bool
+    roots: set[str] = field(default_factory=set)  # how all the codes and categories begin
     concepts: dict[str, frozenset[str]] = field(default_factory=dict)
     concepts_below: dict[str, frozenset[str]] = field(default_factory=dict)
     excluded: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -78,17 +79,19 @@ def concepts(system: str | None, code: str | None) -> frozenset[str]:
     table = _TABLES.get(system) if system else None
     if table is None or not code:
         return _NO_CONCEPTS
-    if not table.has_categories and code in table.concepts:
-        return table.concepts[code]  # most are written as we write them
+    if not table.has_categories:
+        found = table.concepts.get(code)  # most are written as we write them
+        return table.concepts.get(_key(table, code), _NO_CONCEPTS) if found is None else found
     key = _key(table, code)
+    return _of_category(table, key) if key[:_SHORTEST_CATEGORY] in table.roots else _NO_CONCEPTS
+
+
+def _of_category(table: CodeTable, key: str) -> frozenset[str]:
     found = table.concepts.get(key, _NO_CONCEPTS)
-    if table.has_categories:
-        for end in range(_SHORTEST_CATEGORY, len(key) + 1):
-            below = table.concepts_below.get(key[:end])
-            found = found | below if below else found
-        if key in table.excluded:
-            found -= table.excluded[key]
-    return found
+    for end in range(_SHORTEST_CATEGORY, len(key) + 1):
+        below = table.concepts_below.get(key[:end])
+        found = found | below if below else found
+    return found - table.excluded[key] if key in table.excluded else found
 
 
 def is_known(system: str | None) -> bool:
@@ -219,6 +222,7 @@ def _include(table: CodeTable, name: str, part: dict[str, Any]) -> Iterator[tupl
     for entry in part.get("concept", ()):
         key, about = _key(table, entry["code"]), _extensions(entry)
         _put(table.concepts, key, name)
+        table.roots.add(key[:_SHORTEST_CATEGORY])
         _say(table.labels, key, entry["display"])
         if LEVEL_EXTENSION in about:
             table.levels[key] = about[LEVEL_EXTENSION]
@@ -232,6 +236,7 @@ def _include(table: CodeTable, name: str, part: dict[str, Any]) -> Iterator[tupl
             raise ValueError("filter: only concept is-a, and only in ICD-10-CM")
         key = _key(table, entry["value"])
         _put(table.concepts_below, key, name)
+        table.roots.add(key[:_SHORTEST_CATEGORY])
         _say(table.labels_below, key, _extensions(entry)[DISPLAY_EXTENSION])
 
 

@@ -6,12 +6,14 @@ import calendar
 import re
 from datetime import UTC, date, datetime
 
+import msgspec
+
 from hooks.facts import When
 
 DAY = len("2026-11-24")
-MICROSECONDS = len("2026-11-24T08:00:00.000000")
+SECONDS = len("2026-11-24T08:00:00")
 UTC_SECONDS = len("2026-11-24T08:00:00Z")  # how most servers write an instant
-_PATTERN = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T.*)?)?)?", re.ASCII)
+_YEAR_OR_MONTH = re.compile(r"(\d{4})(?:-(\d{2}))?", re.ASCII)
 
 
 def when(text: str | None) -> When | None:
@@ -19,19 +21,30 @@ def when(text: str | None) -> When | None:
 
     The zone is not applied: a finding of 23:30 belongs to the day that the ward called it.
     """
-    match = _PATTERN.fullmatch(text) if text else None
-    if match is None or text is None:
+    if not text:
         return None
-    year, month, day = match.groups()
+    written, time = text[:DAY], text[DAY:]
+    if len(written) < DAY:
+        return _within(written)
+    if written[4] != "-" or written[7] != "-" or (time and (time[0] != "T" or "\n" in time)):
+        return None  # Python knows further ways to write a day, such as by its week
     try:
-        if day:
-            written = text[:DAY]
-            exact = date.fromisoformat(written)
-            return When(exact, exact, written, _moment(text) if len(text) > DAY else "")
-        if month:
-            last = calendar.monthrange(int(year), int(month))[1]
-            return When(date(int(year), int(month), 1), date(int(year), int(month), last), text)
-        return When(date(int(year), 1, 1), date(int(year), 12, 31), text)
+        exact = date.fromisoformat(written)
+    except ValueError:
+        return None
+    return When(exact, exact, written, _moment(text) if time else "")
+
+
+def _within(text: str) -> When | None:
+    """Any day of a year or of a month."""
+    match = _YEAR_OR_MONTH.fullmatch(text)
+    if match is None:
+        return None
+    year, month = int(match[1]), int(match[2] or 0)
+    try:
+        if match[2]:
+            return When(date(year, month, 1), date(year, month, calendar.monthrange(year, month)[1]), text)
+        return When(date(year, 1, 1), date(year, 12, 31), text)
     except ValueError:
         return None
 
@@ -50,7 +63,9 @@ def _moment(text: str) -> str:
 def _in_utc(instant: datetime) -> str:
     """To the microsecond, so that two of them compare as strings; without a zone as it stands."""
     moved = instant.astimezone(UTC) if instant.tzinfo else instant
-    return moved.isoformat(timespec="microseconds")[:MICROSECONDS]
+    written: str = msgspec.to_builtins(moved)  # ten times as fast as isoformat
+    written = written.removesuffix("Z")
+    return written if len(written) > SECONDS else f"{written}.000000"
 
 
 def order(text: str | None) -> str:

@@ -9,22 +9,20 @@ import msgspec
 from fhir_mappings.answers import NOT_JSON
 from fhir_mappings.resources import Medication, MedicationAdministration, MedicationRequest
 
-USES = (MedicationRequest, MedicationAdministration)
+USES = frozenset({MedicationRequest, MedicationAdministration})
 _CONTAINED = msgspec.json.Decoder(Medication, strict=False)
 
 
-def take_in_contained(resource: object) -> None:
+def take_in_contained(use: MedicationRequest | MedicationAdministration) -> None:
     """States the drug of a request whose medicationReference points to a Medication that it contains."""
-    if not isinstance(resource, USES) or not resource.contained:
-        return
-    name = resource.medicationReference.reference if resource.medicationReference else None
-    for raw in resource.contained if name and name.startswith("#") else ():
+    name = use.medicationReference.reference if use.medicationReference else None
+    for raw in use.contained or () if name and name.startswith("#") else ():
         try:
             medication = _CONTAINED.decode(raw)
         except NOT_JSON:
             continue
         if f"#{medication.id}" == name:
-            resource.medicationCodeableConcept = medication.code
+            use.medicationCodeableConcept = medication.code
 
 
 def names(reference: str, full_url: str | None, medicine: Medication) -> Iterator[tuple[str, Medication]]:

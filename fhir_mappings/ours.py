@@ -6,16 +6,20 @@ import urllib.parse
 from collections.abc import Iterable
 
 
-class Ours:
-    """The names under which resources may speak of this patient, and the server on which the record stands."""
+class Ours(dict[str, bool]):
+    """The names under which resources may speak of this patient, and the server on which the record stands.
+
+    `ours[reference]` says whether a reference means this patient. Each is looked at once: a chart names its patient in
+    one or two ways, thousands of times.
+    """
 
     def __init__(self, patient_id: str, fhir_server: str | None) -> None:
+        super().__init__()
         self._server = _base(fhir_server) if fhir_server else None
         self._alias: Base | None = None
         self._relative = f"Patient/{patient_id}"
         self._names = {self._relative, f"urn:uuid:{patient_id}"}
-        self._judged: dict[str, bool] = {}  # a chart names its patient in one or two ways, thousands of times
-        self._here: set[str] = set()  # and its resources begin with the same few addresses
+        self.here: set[str] = set()  # how the addresses begin of what is known to stand on this server
 
     def add_name(self, full_url: str | None) -> None:
         """The fullUrl of the patient's own entry, for references within a Bundle.
@@ -28,8 +32,8 @@ class Ours:
             self._names.add(full_url)
         elif slash and f"Patient/{rest}" == self._relative and is_web(base) and self._server is None:
             self._server = _base(base)
-        self._judged.clear()
-        self._here.clear()
+        self.clear()
+        self.here.clear()
 
     def learn_alias(self, addresses: Iterable[str]) -> None:
         """Takes note of the one other name under which everything came: behind a proxy a server may not know its own.
@@ -44,15 +48,13 @@ class Ours:
         """Does an entry stand on another server than this record? `reference` is its type and id."""
         if self._server is None or not full_url:
             return False
-        start = full_url.removesuffix(reference)
-        if alias and start in self._here:
-            return False
         if not is_web(full_url):
             return False
         if not self._known(full_url, alias):
             return True
+        start = full_url.removesuffix(reference)
         if alias and self._known(start, alias):
-            self._here.add(start)
+            self.here.add(start)
         return False
 
     def _known(self, address: str, alias: bool) -> bool:
@@ -60,10 +62,8 @@ class Ours:
         known = (self._server, self._alias) if alias else (self._server,)
         return any(one and host == one[0] and f"{path}/".startswith(f"{one[1]}/") for one in known)
 
-    def __contains__(self, reference: str) -> bool:
-        known = self._judged.get(reference)
-        if known is None:
-            known = self._judged[reference] = self._means_patient(reference)
+    def __missing__(self, reference: str) -> bool:
+        known = self[reference] = self._means_patient(reference)
         return known
 
     def _means_patient(self, reference: str) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from fhir_mappings import clinical_dates, coded, dates, drug_names, extensions
 from fhir_mappings.extensions import MCODE
-from fhir_mappings.medicines import USES
 from fhir_mappings.ours import Ours as Ours
 from fhir_mappings.resources import (
     Condition,
@@ -45,8 +46,7 @@ WITHDRAWN_DRAFT = "withdrawn or do not perform"
 R = TypeVar("R", bound=Judged)
 
 
-@dataclass(frozen=True, slots=True)
-class Kept(Generic[R]):
+class Kept(msgspec.Struct, Generic[R], frozen=True, gc=False):
     """A resource that counts: the value sets its codes belong to, its clinical date, the string by which it sorts.
 
     The date is when a result was taken, a procedure done, an order written; of a condition the onset, else the record.
@@ -73,17 +73,20 @@ OUTSIDE = LeftOut("codes outside our value sets")
 def judge(resource: Judged, reference: str, ours: Ours, *, draft: bool) -> Kept[Any] | LeftOut:
     """Keeps a resource that is evidence; else says why not. A draft order of the session belongs to its patient."""
     subject = resource.subject.reference if resource.subject else None
-    if subject is None and not draft:
-        return LeftOut("no subject", problem=True)
-    if subject is not None and subject not in ours:
+    if subject is None:
+        if not draft:
+            return LeftOut("no subject", problem=True)
+    elif not ours[subject]:
         return LeftOut("another patient or an unknown subject", problem=True)
     of = BY_TYPE[type(resource)]
     reason = of.excluded(resource, draft)
     if reason:
         return LeftOut(reason)
     concepts = of.concepts(resource)
-    if not concepts and not _may_be_ours(resource):
-        return _diagnosis_as_value(resource) or OUTSIDE
+    if not concepts:
+        left_out = of.unknown(resource)
+        if left_out:
+            return left_out
     date = of.date(resource)
     when = dates.when(date)
     return Kept(reference, resource, concepts, dates.order_of(date, when), when)
@@ -102,16 +105,20 @@ GRAVE = frozenset(
 )
 
 
-def _diagnosis_as_value(resource: Judged) -> LeftOut | None:
+def _outside(_resource: Judged) -> LeftOut:
+    return OUTSIDE
+
+
+def _diagnosis_as_value(observation: Observation) -> LeftOut:
     """An observation of something that we do not know, whose value is a metastasis or a compressed cord.
 
     What was observed decides whether this is a finding of today, a history, a relative's or a denied one (no profile of
     mCODE says "current diagnosis" this way). So it never counts as a diagnosis; the reader is told that it is there.
     """
-    value = resource.valueCodeableConcept if isinstance(resource, Observation) else None
+    value = observation.valueCodeableConcept
     if value is not None and coded.concepts(value) & GRAVE:
         return LeftOut("a diagnosis as the value of an observation, not understood", problem=True)
-    return None
+    return OUTSIDE
 
 
 def _condition_excluded(condition: Condition, _draft: bool) -> str | None:
@@ -206,28 +213,32 @@ def _assessment(observation: Observation) -> frozenset[str]:
     return frozenset({f"assessment_{code}"}) if code else coded.NO_CONCEPTS
 
 
-def _may_be_ours(resource: Judged) -> bool:
-    """Does a drug stand in another resource, or does no code tell which it is? Such a use is named."""
-    if not isinstance(resource, USES):
-        return False
-    return resource.medicationReference is not None or drug_names.untold(resource.medicationCodeableConcept)
+def _other_drug(use: MedicationRequest | MedicationAdministration) -> LeftOut | None:
+    """A use whose drug stands in another resource, or of which no code tells which it is, is kept: it will be named."""
+    if use.medicationReference is not None or drug_names.untold(use.medicationCodeableConcept):
+        return None
+    return OUTSIDE
 
 
 @dataclass(frozen=True, slots=True)
 class OfType:
-    """How resources of one type are judged: what excludes them, the concepts of their codes, their clinical date."""
+    """How resources of one type are judged: what excludes them, the concepts of their codes, their clinical date.
+
+    `unknown` is asked where there are no concepts; None: it counts all the same.
+    """
 
     excluded: Callable[[Any, bool], str | None]
     concepts: Callable[[Any], frozenset[str]]
     date: Callable[[Any], str | None]
+    unknown: Callable[[Any], LeftOut | None] = _outside
 
 
 BY_TYPE: Mapping[type, OfType] = {
     Condition: OfType(_condition_excluded, _problem_concepts, clinical_dates.recorded),
-    Observation: OfType(_done_excluded, _result_concepts, clinical_dates.effective),
+    Observation: OfType(_done_excluded, _result_concepts, clinical_dates.effective, _diagnosis_as_value),
     ImagingStudy: OfType(_done_excluded, _study_concepts, clinical_dates.started),
-    MedicationRequest: OfType(_order_excluded, _drug_concepts, clinical_dates.authored),
-    MedicationAdministration: OfType(_done_excluded, _drug_concepts, clinical_dates.given),
+    MedicationRequest: OfType(_order_excluded, _drug_concepts, clinical_dates.authored, _other_drug),
+    MedicationAdministration: OfType(_done_excluded, _drug_concepts, clinical_dates.given, _other_drug),
     ServiceRequest: OfType(_order_excluded, _order_concepts, clinical_dates.authored),
     Procedure: OfType(_done_excluded, _procedure_concepts, clinical_dates.performed),
 }

@@ -142,7 +142,7 @@ def _reports(given: Mapping[str, Given], patient_id: str, fhir_server: str | Non
         except NOT_JSON:
             continue
         subject = coded.reference_of(report.subject)
-        if report.status not in FINAL or subject is None or subject not in ours:
+        if report.status not in FINAL or subject is None or not ours[subject]:
             continue
         name = f"DiagnosticReport/{report.id}" if report.id and chart.FHIR_ID.fullmatch(report.id) else full_url
         words = " .\n".join(filter(None, (report.conclusion, _words(report.conclusionCode or ()))))
