@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -33,6 +33,8 @@ BESIDE = frozenset({Patient, Medication, BodyStructure})  # no evidence by thems
 ANOTHER_SERVER = "stands on another server"
 TYPE_NAME = re.compile(r"[A-Z][A-Za-z]{1,63}")
 WRAPPERS = frozenset({"Bundle", "Parameters"})  # an entry that holds further resources, which nobody has read
+# One entry of an answer, undecoded: its number among all, the key it came under, its fullUrl.
+_Entry = tuple[int, str, str | None, msgspec.Raw]
 FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,256}")  # FHIR allows 64 characters; longer ones are seen, others are no ids
 
 
@@ -95,15 +97,6 @@ def _place(key: str) -> str:
     return key if key in answers.ASKED or key == DRAFTS else "other data"
 
 
-class _Entry(NamedTuple):
-    """One entry of an answer, undecoded, with the key it came under and its number among all."""
-
-    number: int
-    key: str
-    full_url: str | None
-    raw: msgspec.Raw
-
-
 class _Reader:
     """Collects one chart; the entries are listed first, since any of them may tell how the patient is called."""
 
@@ -126,7 +119,7 @@ class _Reader:
             number = len(self.people) + len(self.others)
             for kind, (full_url, raw) in zip(kinds, answer.entries, strict=True):
                 number += 1
-                (self.people if kind == "Patient" else self.others).append(_Entry(number, key, full_url, raw))
+                (self.people if kind == "Patient" else self.others).append((number, key, full_url, raw))
             if answer.damaged:
                 self._refuse_entry(key)
             self.sources[key] = _state(replace(answer, asked=answers.ASKED.get(key, "")), kinds)
@@ -229,7 +222,7 @@ class _Reader:
             self.sources[key] = Source(PARTIAL, reason)
 
     def _full_urls(self) -> Iterator[str]:
-        return (entry.full_url for entry in chain(self.people, self.others) if entry.full_url)
+        return (full_url for _, _, full_url, _ in chain(self.people, self.others) if full_url)
 
     def _shelves(self) -> set[tuple[str, str]]:
         """Server and type of the addresses "base/Type/id" under which entries came: few, however many entries."""

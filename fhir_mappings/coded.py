@@ -12,13 +12,7 @@ NO_CONCEPTS: frozenset[str] = frozenset()
 
 def concepts(one: CodeableConcept | None) -> frozenset[str]:
     """The value sets that any coding of a concept belongs to."""
-    found = NO_CONCEPTS
-    if one is not None and one.coding:
-        for coding in one.coding:
-            of_coding = codes.concepts(coding.system, coding.code)
-            if of_coding:
-                found = found | of_coding if found else of_coding
-    return found
+    return codes.concepts_of(one.coding) if one is not None and one.coding else NO_CONCEPTS
 
 
 def concepts_of(coded: Iterable[CodeableConcept | None]) -> frozenset[str]:

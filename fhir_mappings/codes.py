@@ -1,12 +1,14 @@
 """Tells which clinical ideas a coded value stands for, from the FHIR value sets published beside this module."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Any
+
+from fhir_mappings.resources import Coding
 
 SNOMED = "http://snomed.info/sct"
 LOINC = "http://loinc.org"
@@ -77,8 +79,22 @@ def concepts(system: str | None, code: str | None) -> frozenset[str]:
     ICD-10-CM is matched with and without the dot, and by category where a value set declares one.
     """
     table = _TABLES.get(system) if system else None
-    if table is None or not code:
-        return _NO_CONCEPTS
+    return _NO_CONCEPTS if table is None or not code else _in(table, code)
+
+
+def concepts_of(codings: Iterable[Coding]) -> frozenset[str]:
+    """The same of any of several codings. Written out, since most codes of a chart come by here and lead nowhere."""
+    found = _NO_CONCEPTS
+    for coding in codings:
+        table = _TABLES.get(coding.system or "")
+        if table is not None and coding.code:
+            of_coding = _in(table, coding.code)
+            if of_coding:
+                found = found | of_coding if found else of_coding
+    return found
+
+
+def _in(table: CodeTable, code: str) -> frozenset[str]:
     if not table.has_categories:
         found = table.concepts.get(code)  # most are written as we write them
         return table.concepts.get(_key(table, code), _NO_CONCEPTS) if found is None else found
@@ -274,4 +290,4 @@ def _enter_code_system(tables: dict[str, CodeTable], name: str, resource: dict[s
 
 
 _OURS = read(files(__package__))
-_TABLES = _OURS.tables
+_TABLES = dict(_OURS.tables)  # a plain mapping is asked faster
