@@ -69,9 +69,9 @@ def judged(
     reader = _Reader(patient_id, fhir_server, local)
     for key, answer in answers_by_key.items():
         reader.take(key, answer)
-    reader._patient(reader._shelves())
+    reader._patient(reader._places())
     for _, reference, full_url, resource in reader._decoded(reader.others):
-        if type(resource) not in BESIDE and not reader.ours.elsewhere(full_url, reference):
+        if type(resource) not in BESIDE and not reader.ours.elsewhere(full_url):
             yield reference, resource, relevance.judge(resource, reference, reader.ours, draft=False)
 
 
@@ -95,6 +95,12 @@ def _lost(key: str, kind: str | None) -> tuple[str, ...]:
 def _place(key: str) -> str:
     """Where an entry came, in our own words: a key that we did not ask for is the caller's text."""
     return key if key in answers.ASKED or key == DRAFTS else "other data"
+
+
+def _shelves(places: Iterable[str]) -> set[tuple[str, str]]:
+    """Server and type of those addresses that end in a type: of "base/Type/id", without the id."""
+    shelves = ((place.rpartition("/")[0], place.rpartition("/")[2]) for place in places if is_web(place))
+    return {(base, kind) for base, kind in shelves if TYPE_NAME.fullmatch(kind)}
 
 
 class _Reader:
@@ -133,16 +139,16 @@ class _Reader:
 
     def chart(self, selections: frozenset[str] | None) -> Chart:
         """Goes through the record; no resource is held longer than it is looked at, unless it counts."""
-        shelves = self._shelves()
-        patient = self._patient(shelves)
-        found, here = Collected(self._twins(shelves)), self.ours.here
+        places = self._places()
+        patient = self._patient(places)
+        all_here = self.ours.all_here(places)  # as in most charts: then no single entry has to be asked
+        found = Collected(self._twins(places))
         for key, reference, full_url, resource in self._decoded(self.others):
-            if full_url and full_url.startswith("urn:"):  # what a Bundle calls it, where that is no address
+            if not all_here and full_url and full_url.startswith("urn:"):  # what a Bundle calls it
                 found.names[full_url] = reference
             if type(resource) in BESIDE:
                 self._beside(found, key, reference, full_url, resource)
-            # Most entries begin with an address that is known by now, which a set tells faster than a function.
-            elif full_url and full_url.removesuffix(reference) not in here and self.ours.elsewhere(full_url, reference):
+            elif not all_here and self.ours.elsewhere(full_url):
                 self._refuse(key, reference, resource, ANOTHER_SERVER)
             else:
                 verdict = relevance.judge(resource, reference, self.ours, draft=key == DRAFTS)
@@ -160,7 +166,7 @@ class _Reader:
             for name, medicine in medicines.names(reference, full_url, resource):
                 found.medicines.setdefault(name, []).append(medicine)
         elif isinstance(resource, BodyStructure):
-            if self.ours.elsewhere(full_url, reference):
+            if self.ours.elsewhere(full_url):
                 self._refuse(key, reference, resource, ANOTHER_SERVER)
             elif self.ours[coded.reference_of(resource.patient) or ""]:
                 found.volume(reference, resource)
@@ -224,25 +230,23 @@ class _Reader:
     def _full_urls(self) -> Iterator[str]:
         return (full_url for _, _, full_url, _ in chain(self.people, self.others) if full_url)
 
-    def _shelves(self) -> set[tuple[str, str]]:
-        """Server and type of the addresses "base/Type/id" under which entries came: few, however many entries."""
-        places = {full_url.rpartition("/")[0] for full_url in self._full_urls()}
-        shelves = ((place.rpartition("/")[0], place.rpartition("/")[2]) for place in places if is_web(place))
-        return {(base, kind) for base, kind in shelves if TYPE_NAME.fullmatch(kind)}
+    def _places(self) -> set[str]:
+        """The addresses under which entries came, without their last step: few, however many entries."""
+        return {full_url.rpartition("/")[0] for full_url in self._full_urls()}
 
-    def _twins(self, shelves: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    def _twins(self, places: set[str]) -> dict[tuple[str, str], str]:
         """Names for resources that share type and id, but stand on different servers: two resources, not two versions.
 
         The first server by its name keeps the plain one; a name is never shown, the reference is.
         """
-        if len({base for base, _ in shelves}) < 2:
+        if len({base for base, _ in _shelves(places)}) < 2:
             return {}
-        places: dict[str, list[str]] = {}
+        by_name: dict[str, list[str]] = {}
         for full_url in sorted({full_url for full_url in self._full_urls() if is_web(full_url)}):
-            places.setdefault("/".join(full_url.split("/")[-2:]), []).append(full_url)
-        return {(name, place): f"{name} ({place})" for name, found in places.items() for place in found[1:]}
+            by_name.setdefault("/".join(full_url.split("/")[-2:]), []).append(full_url)
+        return {(name, place): f"{name} ({place})" for name, found in by_name.items() for place in found[1:]}
 
-    def _patient(self, shelves: set[tuple[str, str]]) -> Patient | None:
+    def _patient(self, places: set[str]) -> Patient | None:
         """This patient, as last written; learns by what names the record may call it, before anything is judged.
 
         The entry under the key that asked for the patient tells the server first.
@@ -251,12 +255,12 @@ class _Reader:
         own = [one for one in people if one[3].id == self.patient_id]
         for _, _, full_url, _ in sorted(own, key=lambda one: (one[0] != "patient", one[2] or "")):
             self.ours.add_name(full_url)
-        self.ours.learn_alias(base for base, kind in shelves if kind != "Patient")
+        self.ours.learn_alias(base for base, kind in _shelves(places) if kind != "Patient")
         found: Patient | None = None
         for _, reference, full_url, resource in people:
             if resource.id != self.patient_id:
                 self.refused.append(Refused(reference, "another patient"))
-            elif self.ours.elsewhere(full_url, reference, alias=False):
+            elif self.ours.elsewhere(full_url, alias=False):
                 self.refused.append(Refused(reference, ANOTHER_SERVER))
             else:
                 found = newer_patient(found, resource)

@@ -19,7 +19,6 @@ class Ours(dict[str, bool]):
         self._alias: Base | None = None
         self._relative = f"Patient/{patient_id}"
         self._names = {self._relative, f"urn:uuid:{patient_id}"}
-        self.here: set[str] = set()  # how the addresses begin of what is known to stand on this server
 
     def add_name(self, full_url: str | None) -> None:
         """The fullUrl of the patient's own entry, for references within a Bundle.
@@ -33,7 +32,6 @@ class Ours(dict[str, bool]):
         elif slash and f"Patient/{rest}" == self._relative and is_web(base) and self._server is None:
             self._server = _base(base)
         self.clear()
-        self.here.clear()
 
     def learn_alias(self, addresses: Iterable[str]) -> None:
         """Takes note of the one other name under which everything came: behind a proxy a server may not know its own.
@@ -44,23 +42,17 @@ class Ours(dict[str, bool]):
         if len(bases) == 1 and self._server is not None and self._server not in bases:
             self._alias = bases.pop()
 
-    def elsewhere(self, full_url: str | None, reference: str = "", *, alias: bool = True) -> bool:
-        """Does an entry stand on another server than this record? `reference` is its type and id."""
-        if self._server is None or not full_url:
+    def elsewhere(self, full_url: str | None, *, alias: bool = True) -> bool:
+        """Does an entry stand on another server than this record?"""
+        if self._server is None or not full_url or not is_web(full_url):
             return False
-        if not is_web(full_url):
-            return False
-        if not self._known(full_url, alias):
-            return True
-        start = full_url.removesuffix(reference)
-        if alias and self._known(start, alias):
-            self.here.add(start)
-        return False
-
-    def _known(self, address: str, alias: bool) -> bool:
-        host, path = _base(address)
+        host, path = _base(full_url)
         known = (self._server, self._alias) if alias else (self._server,)
-        return any(one and host == one[0] and f"{path}/".startswith(f"{one[1]}/") for one in known)
+        return not any(one and host == one[0] and f"{path}/".startswith(f"{one[1]}/") for one in known)
+
+    def all_here(self, places: Iterable[str]) -> bool:
+        """Are these addresses of the web on this record's server, and with them all that stands below them?"""
+        return all(is_web(place) and not self.elsewhere(place) for place in places)
 
     def __missing__(self, reference: str) -> bool:
         known = self[reference] = self._means_patient(reference)
