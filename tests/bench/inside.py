@@ -9,15 +9,19 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 
-from cds_service import audit, config
+from cds_service import audit, config, fhir_client
 from cds_service.app import create_app, warm_up
+from cds_service.hook_request import parse
 from cds_service.routes import EXTENSION, Service, running
 from cds_service.services import CdsService
+from fhir_mappings import chart
+from hooks.facts import Facts
 from tests.bench.bodies import ORDER_SIGN, PATIENT_VIEW
 from tests.bench.serving import SERVICES
 from tests.bench.us_core import Resource
@@ -69,6 +73,14 @@ class Inside:
         if not said[0].startswith("200"):
             raise RuntimeError(f"answered {said[0]}: {answer[:300]!r}")
         return answer
+
+    def facts(self, hook: str, body: bytes, day: date) -> Facts:
+        """What the rules are asked about: the body read, the chart judged and mapped, and no more."""
+        row = self.row(hook)
+        request = parse(body, row)
+        answers = fhir_client.complete(request, row.prefetch)
+        record = chart.read(answers, request.patient_id, request.fhir_server, request.draft_orders, request.selections)
+        return row.facts(record, day)
 
     @contextmanager
     def with_service(self, row: CdsService) -> Iterator[None]:
