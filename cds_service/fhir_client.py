@@ -88,7 +88,9 @@ def complete(
     """
     answers: dict[str, Answer] = {key: request.prefetch.get(key, NOT_SENT) for key in templates}
     answers |= {key: one for key, one in request.prefetch.items() if key not in templates and isinstance(one, Given)}
-    lacking = {key: templates[key] for key in templates if _lacks(answers[key])}
+    lacking = {key: template for key, template in templates.items() if _lacks(answers[key])}
+    if not lacking and not drug_references.nameless(answers, request.draft_orders):
+        return answers  # nobody need be asked
     if access is None or connections is None or request.fhir_server is None:
         return _with_drugs(answers, request.draft_orders, Medicines())
     base = permitted(request.fhir_server, access.allowed_servers)

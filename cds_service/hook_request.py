@@ -15,7 +15,7 @@ from cds_service.errors import HookRequestError, TooMuch
 from cds_service.json_bounds import USUAL, Bounds
 from cds_service.json_members import Members
 from cds_service.services import CdsService
-from fhir_mappings.answers import ASKED, Answer, Given, Unavailable, asked_for, resource_type, understand
+from fhir_mappings.answers import ASKED, Answer, Given, Unavailable, resource_type, understand
 
 UUID = re.compile(r"(urn:uuid:)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")  # as FHIR has it: a caller can be told; chart.py reads longer ones too
@@ -147,7 +147,7 @@ def brought(key: str, raw: msgspec.Raw) -> Answer:
     """What the call itself brought under a key: its resources, None for "asked, none found", or Unavailable."""
     if raw == NULL:
         return NOT_SENT if key == PATIENT_KEY else None
-    return asked_for(key, understand(raw))
+    return understand(raw, ASKED.get(key, ""))
 
 
 def _entries(answer: Answer) -> int:

@@ -49,9 +49,9 @@ def check(text: bytes, bounds: Bounds, known: Collection[str] = ()) -> None:
     Looks at all brackets first, those in strings included; only a text that seems too full or too deep is looked at
     closely. Who hides levels behind brackets in strings meets the decoder's own limit. What is no JSON may pass.
     """
-    rough = text.translate(ONE_KIND, NO_STRUCTURE)
-    if holds(rough) > bounds.values and holds(structure(text)) > bounds.values:
-        raise TooMuch("", f"The body holds more than {bounds.values} values.")
+    rough, most = text.translate(ONE_KIND, NO_STRUCTURE), bounds.values
+    if len(rough) > most and holds(rough) > most and holds(structure(text)) > most:
+        raise TooMuch("", f"The body holds more than {most} values.")
     if not surely_flat(bounds.depth, rough.translate(None, b",")) and deeper_than(bounds.depth, structure(text)):
         where = too_deep(text, bounds.depth, known)
         raise HookRequestError(where, f"{where or 'The body'} is nested more than {bounds.depth} levels deep.")
@@ -67,12 +67,14 @@ def surely_flat(levels: int, brackets: bytes) -> bool:
 
     In as many brackets as levels, no more than half of them are added to what is open before and after these.
     """
-    deep = 0
-    for place in range(0, len(brackets), levels):
-        piece = brackets[place : place + levels]
-        deep = max(deep + 2 * piece.count(b"{") - len(piece), 0)  # closing ones in strings hide nothing that follows
+    deep, whole = 0, len(brackets)
+    for place in range(0, whole, levels):
+        end = min(place + levels, whole)
+        deep += 2 * brackets.count(b"{", place, end) - (end - place)
         if deep > levels // 2:
             return False
+        if deep < 0:  # closing ones in strings hide nothing that follows
+            deep = 0
     return True
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from fhir_mappings.resources import Bundle, Entry, Link, OperationOutcome, RawBundle
 
-NULL = b"null"
+NULL = msgspec.Raw(b"null")
 BEGINNING = re.compile(rb'\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"')  # most resources
 # Of one Bundle. A call with too many is refused before this; it is the bound for what a FHIR server sends.
 MOST_ENTRIES = 100_000
@@ -84,8 +84,11 @@ class Given:
 
     def misfit(self) -> str:
         """Why this is no answer to the question; the empty string when it is one, or nothing definite was asked."""
-        if not self.asked or any(resource_type(raw) == self.asked for _, raw in self.entries):
+        if not self.asked:
             return ""
+        for _, raw in self.entries:
+            if resource_type(raw) == self.asked:
+                return ""
         if self.next_page is not None:
             return ""  # the rest may hold it, and is known to be missing
         if self.entries:
@@ -140,8 +143,10 @@ def asked_for(key: str, answer: Answer) -> Answer:
     return replace(answer, asked=ASKED.get(key, "")) if isinstance(answer, Given) else answer
 
 
-def understand(raw: bytes) -> Given | Unavailable:
+def understand(raw: bytes, asked: str = "") -> Given | Unavailable:
     """The resources in a prefetch value or a FHIR server's answer, or why it is a failure and not an answer.
+
+    `asked` is the type of resource that was asked for, where that is known.
 
     An OperationOutcome means that the EHR failed (CDS Hooks 2.0). A Bundle that holds only an outcome means the same,
     unless it says total 0 and the outcome is a mere remark: that is how Epic writes "nothing found".
@@ -152,28 +157,30 @@ def understand(raw: bytes) -> Given | Unavailable:
     if kind == "OperationOutcome":
         return Unavailable("the EHR reported an error")
     if kind != "Bundle":
-        return Given(((None, msgspec.Raw(raw)),))
+        return Given(((None, msgspec.Raw(raw)),), asked=asked)
     try:
-        return _bundle(_BUNDLE.decode(raw))
+        return _bundle(_BUNDLE.decode(raw), asked)
     except NOT_JSON:
-        return _damaged_bundle(raw)
+        return _damaged_bundle(raw, asked)
 
 
-def _bundle(bundle: Bundle) -> Given | Unavailable:
-    sent = bundle.entry or []
-    parts, cut = sent[:MOST_ENTRIES], len(sent) > MOST_ENTRIES
-    entries = tuple((entry.fullUrl, entry.resource) for entry in parts if memoryview(entry.resource) != NULL)
+def _bundle(bundle: Bundle, asked: str) -> Given | Unavailable:
+    parts = bundle.entry or []
+    cut = len(parts) > MOST_ENTRIES
+    if cut:
+        del parts[MOST_ENTRIES:]
+    # A list: a generator is called for each entry.
+    entries = tuple([(entry.fullUrl, entry.resource) for entry in parts if entry.resource != NULL])
     lost = len(parts) - len(entries)  # a refused part of a batch, a hidden resource: something was there
-    further, next_page = _further(bundle.link or ())
+    further, next_page = _further(bundle.link) if bundle.link else (False, None)
     if not parts and bundle.type not in FOUND_NONE:
         return Unavailable("the EHR sent a Bundle that is no answer to a search")
     if entries and all(resource_type(resource) == "OperationOutcome" for _, resource in entries):
         nothing = bundle.total == 0 and not lost and not further
         if not nothing or any(failed(resource) for _, resource in entries):
             return Unavailable("the EHR reported an error")
-        return Given(())
-    why = CUT if cut else ""
-    return Given(entries, partial=further or cut, damaged=lost, reason=why, next_page=next_page, total=bundle.total)
+        return Given((), asked=asked)
+    return Given(entries, further or cut, lost, CUT if cut else "", next_page, bundle.total, asked)
 
 
 def together(pages: Sequence[Given], reason: str = "") -> Given:
@@ -204,7 +211,7 @@ def _further(links: Iterable[Link]) -> tuple[bool, str | None]:
     return bool(found), next((link.url for link in found if link.url), None)
 
 
-def _damaged_bundle(raw: bytes) -> Given | Unavailable:
+def _damaged_bundle(raw: bytes, asked: str) -> Given | Unavailable:
     """A Bundle with a wrong type somewhere: what can be read of it, entry by entry."""
     try:
         bundle = _RAW_BUNDLE.decode(raw)
@@ -216,7 +223,7 @@ def _damaged_bundle(raw: bytes) -> Given | Unavailable:
         _, next_page = _further(_LINKS.decode(bundle.link) or ())
     except NOT_JSON:
         next_page = None
-    return Given(entries, partial=True, damaged=len(parts) - len(entries), next_page=next_page)
+    return Given(entries, partial=True, damaged=len(parts) - len(entries), next_page=next_page, asked=asked)
 
 
 def _readable(parts: list[msgspec.Raw]) -> Iterator[tuple[str | None, msgspec.Raw]]:

@@ -6,6 +6,7 @@ which drug is meant.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ from fhir_mappings.resources import Medication, MedicationAdministration, Medica
 REFERRING = b'"medicationReference"'
 OF_DRUGS = frozenset({"Medication", "MedicationRequest", "MedicationAdministration"})
 CONTAINED = "#"
+# Finds nothing in what begins with a type that is none of these: asked of every entry of a call, it makes no object.
+PERHAPS = re.compile(rb'(?!\{\s*+"resourceType"\s*+:\s*+"(?!Medication)[A-Za-z]{1,64}+")')
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,14 @@ class Nameless:
 def nameless(answers: Mapping[str, Answer], drafts: Answer = None) -> tuple[Nameless, ...]:
     """The uses that count and whose drug nothing tells; drafts first, then the newest first."""
     parts = {**answers, DRAFTS: drafts}
-    entries = [(key, *entry) for key, one in parts.items() if isinstance(one, Given) for entry in one.entries]
-    if not any(resource_type(raw) in OF_DRUGS and REFERRING in bytes(raw) for _, _, raw in entries):
+    entries = [
+        (key, full_url, raw)
+        for key, one in parts.items()
+        if isinstance(one, Given)
+        for full_url, raw in one.entries
+        if PERHAPS.match(raw)
+    ]
+    if not any(REFERRING in bytes(raw) and resource_type(raw) in OF_DRUGS for _, _, raw in entries):
         return ()
     uses: list[Nameless] = []
     known: set[str] = set()
@@ -101,6 +110,8 @@ def known_as(names: Collection[str], name: str) -> str | None:
 def in_doubt(answers: Mapping[str, Answer], left: tuple[Nameless, ...], why: str) -> dict[str, Answer]:
     """The answers, of which those that hold a use of an unknown drug say that they are not known in full."""
     told: dict[str, Answer] = dict(answers)
+    if not left:
+        return told
     for key, number in Counter(use.key for use in left).items():
         answer = told.get(key)
         if isinstance(answer, Given):
