@@ -43,5 +43,8 @@ def _exactly(origin: str) -> re.Pattern[str]:
 
 def _depends_on_origin(response: Response) -> Response:
     """No cache may give one origin's answer to another."""
-    response.vary.add("Origin")
+    if "Vary" in response.headers:
+        response.vary.add("Origin")
+    else:
+        response.headers["Vary"] = "Origin"
     return response

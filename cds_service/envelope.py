@@ -49,12 +49,11 @@ def opened(body: bytes, known: Collection[str]) -> Envelope:
     except NOT_JSON as error:
         raise HookRequestError("", "The body is not JSON, or is nested too deeply.") from error
     else:
-        fields = {
-            name: value for name, value in msgspec.structs.asdict(usual).items() if isinstance(value, msgspec.Raw)
-        }
+        fields = msgspec.structs.asdict(usual)
+        del fields["context"], fields["prefetch"]
         envelope = Envelope(fields, usual.context, usual.prefetch)
-    inner = {"context": envelope.context, "prefetch": envelope.prefetch}
-    each_once(body, {**envelope.fields, **{name: NULL if one is None else one for name, one in inner.items()}}, known)
+    context, prefetch = (NULL if one is None else one for one in (envelope.context, envelope.prefetch))
+    each_once(body, {**envelope.fields, "context": context, "prefetch": prefetch}, known)
     return envelope
 
 

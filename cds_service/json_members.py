@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import NoReturn
 
 import msgspec
@@ -13,13 +13,13 @@ from cds_service.errors import HookRequestError, TooMuch
 # Possessive, or a key of megabytes would be remembered byte by byte in order to try again.
 KEY = re.compile(rb'[\s,]*+("(?:[^"\\]++|\\.)*+")\s*+:\s*+')
 MOST_KEYS = 1_000  # of the body, of its context or of its prefetch; we ask for about ten
-Members = Mapping[str, msgspec.Raw]
+Members = dict[str, msgspec.Raw]
 _text = msgspec.json.Decoder(str)
 
 
 def each_once(
     text: bytes,
-    values: Mapping[str, msgspec.Raw | Members],
+    values: Members | dict[str, msgspec.Raw | Members],
     known: Collection[str],
     expression: str = "",
     place: int = 0,
@@ -37,11 +37,11 @@ def each_once(
     place = text.index(b"{", place) + 1
     while match := KEY.match(text, place):
         key, place = _text.decode(match[1]), match.end()
-        value = values.get(key)
-        if isinstance(value, Mapping) and key not in met and text.startswith(b"{", place):
-            place = each_once(text, value, known, key, place)
-        elif isinstance(value, msgspec.Raw) and key not in met and text.startswith(value, place):
+        value = None if key in met else values.get(key)
+        if isinstance(value, msgspec.Raw) and text.startswith(value, place):
             place += len(value)
+        elif isinstance(value, dict) and text.startswith(b"{", place):
+            place = each_once(text, value, known, key, place)
         else:
             _twice(key, known, expression)
         met.add(key)

@@ -145,8 +145,8 @@ def _used(fact: Fact, versions: Mapping[str, str]) -> dict[str, str]:
 
     A version is the EHR's to choose, and is left out where it is no FHIR id: it could be any text.
     """
-    used, version = {"reference": fact.source}, versions.get(fact.source, "")
-    if FHIR_ID.fullmatch(version):
+    used, version = {"reference": fact.source}, versions.get(fact.source)
+    if version and FHIR_ID.fullmatch(version):
         used["version"] = version
     if fact.when:
         used["date"] = fact.when.text

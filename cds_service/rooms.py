@@ -48,6 +48,9 @@ class Room:
             self.inside -= 1
 
     async def _thread(self, deadline: float) -> None:
+        if not self._free.locked():
+            await self._free.acquire()  # at once: no clock is needed
+            return
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
                 await self._free.acquire()

@@ -96,19 +96,18 @@ def discovery() -> Response:
 def call(service_id: str) -> Response:
     """One hook call, answered with cards."""
     caller = _check_caller()
-    service = here().services.get(service_id)
+    ours, line = here(), g.audit
+    service, settings, memory = ours.services.get(service_id), ours.settings, ours.memory
     if service is None:
         raise UnknownService
-    settings = here().settings
-    g.audit.service = service.id
+    line.service = service.id
     raw = body.read(request, settings.max_body_bytes)
     hook_request = parse(raw, service, Bounds(settings.max_depth, settings.max_entries))
-    g.audit.hook_instance = hook_request.hook_instance
+    line.hook_instance = hook_request.hook_instance
     access = fhir_access(settings.tenant, settings.max_body_bytes)
     answers = fhir_client.complete(
-        hook_request, service.prefetch, access, here().connections, request.environ.get(ARRIVED)
+        hook_request, service.prefetch, access, ours.connections, request.environ.get(ARRIVED)
     )
-    memory = here().memory
     patient = memory.patient(hook_request, caller)
     try:
         answered = answer(
@@ -119,17 +118,17 @@ def call(service_id: str) -> Response:
             settings.public_base_url,
             date.today(),
             hook_request.seed(),
-            here().local,
-            here().search,
+            ours.local,
+            ours.search,
             partial(memory.resting, patient),
         )
     except NeededDataMissing as error:
-        g.audit.unavailable = dict(error.lacking)
+        line.unavailable = dict(error.lacking)
         raise
-    g.audit.answered(answered)
+    line.answered(answered)
     claim(request.environ)  # before it is written down as shown
     took = (time.perf_counter() - g.began) * 1000
-    g.audit.in_ledger = memory.keep(answered, hook_request, caller, patient, service.id, took)
+    line.in_ledger = memory.keep(answered, hook_request, caller, patient, service.id, took)
     return json_response({"cards": answered.cards, **_silenced(answered)})
 
 

@@ -207,8 +207,8 @@ def _strange_page(pages: Sequence[Given]) -> str:
 
 def _further(links: Iterable[Link]) -> tuple[bool, str | None]:
     """Is there a further page, and where?"""
-    found = [link for link in links if (link.relation or "").strip().lower() == "next"]
-    return bool(found), next((link.url for link in found if link.url), None)
+    found = [link.url for link in links if link.relation and link.relation.strip().lower() == "next"]
+    return bool(found), next(filter(None, found), None) if found else None
 
 
 def _damaged_bundle(raw: bytes, asked: str) -> Given | Unavailable:
