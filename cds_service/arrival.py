@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 
 from granian._granian import RSGIHTTPProtocol as HTTPProtocol
 from granian.rsgi import Scope
@@ -34,19 +33,24 @@ class Arrival:
 
     def __init__(self, shelf: Shelf, limit: int, seconds: float) -> None:
         self._shelf, self._limit, self._seconds = shelf, limit, seconds
-        self._taken = io.BytesIO()  # which gives its bytes away without a copy, as a bytearray does not
+        self._taken: list[bytes] = []
         self.refusal: ServiceError | None = None
         self._held = 0
 
     def whole(self) -> bytes:
-        """The body; it counts as held until it is let go."""
-        body, self._taken = self._taken.getvalue(), io.BytesIO()
+        """The body; it counts as held until it is let go.
+
+        Joined once all of it is there: a buffer that grows is larger than the body, and the system is asked for the
+        memory of each large one anew, and for a single moment it lies there twice.
+        """
+        body = b"".join(self._taken)
+        self._taken.clear()
         return body
 
     def let_go(self) -> None:
         self._shelf.give_back(self._held)
         self._held = 0
-        self._taken = io.BytesIO()
+        self._taken.clear()
 
     async def take(self, scope: Scope, protocol: HTTPProtocol) -> bool:
         """Takes the body. True when nothing of it is left on the wire, so that the connection can be used again."""
@@ -82,7 +86,7 @@ class Arrival:
                     self._drop(Overloaded())
                 else:
                     self._held += size
-                    self._taken.write(piece)
+                    self._taken.append(piece)
                     continue
             discarded += size
             if discarded > self._limit + DISCARDED:
