@@ -73,8 +73,9 @@ def answer(
     if search is not None:
         texts = text_mentions.read(answers, request.patient_id, request.fhir_server, as_of, search, local)
         facts = replace(facts, mentions=texts.mentions, texts_unread=texts.unread)
-    decisions = run.decide((rule for rule in service.rules if tenant.mode(rule.KNOWLEDGE.rule) != "off"), facts)
-    live = [one for one in decisions if tenant.mode(one.rule) == "live"]
+    modes = {rule.KNOWLEDGE.rule: tenant.mode(rule.KNOWLEDGE.rule) for rule in service.rules}
+    decisions = run.decide([rule for rule in service.rules if modes[rule.KNOWLEDGE.rule] != "off"], facts)
+    live = [one for one in decisions if modes[one.rule] == "live"]
     states = refire.states(live)
     silenced = _silenced(states, resting)
     to_fhir = partial(proposed_orders.to_fhir, patient_id=request.patient_id, local=local)
@@ -90,10 +91,10 @@ def answer(
         ),
         decisions=decisions,
         facts=facts,
-        shadow=tuple(one.rule for one in decisions if tenant.mode(one.rule) == "shadow"),
+        shadow=tuple([one.rule for one in decisions if modes[one.rule] == "shadow"]),
         silenced=silenced,
         unavailable={key: one.reason for key, one in answers.items() if isinstance(one, Unavailable)},
-        versions=record.versions(fact.source for one in decisions for fact in one.because),
+        versions=record.versions(dict.fromkeys([fact.source for one in decisions for fact in one.because])),
         states=states,
     )
 
