@@ -7,11 +7,10 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date
 from http import HTTPStatus
 from pathlib import PurePath
-from typing import Any
 from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -61,16 +60,9 @@ HTTP_CODES = {404: "not-found", 405: "not-supported", 413: "too-long", 415: "not
 log = logging.getLogger("cds_service")
 
 
-class Application(Flask):
-    """Flask, which need not find out at each request that all its functions are plain ones."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        return func
-
-
 def create_app(settings: Settings) -> Flask:
     """The application for one tenant. Raises SettingsError when a key file cannot be used."""
-    app = Application(__name__, template_folder="pages", static_folder="pages/static")
+    app = Flask(__name__, template_folder="pages", static_folder="pages/static")
     # No address is put right by a redirect: it would be written from the Host header, which is the caller's to choose.
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
