@@ -7,7 +7,7 @@ elements stay undecoded (`Raw`) until somebody asks for them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from msgspec import Raw, Struct
 from msgspec.json import Decoder, encode
@@ -33,46 +33,59 @@ class Extension(Struct, gc=False):
     extension: Raw = ABSENT
 
 
+class _Readers(Generic[T]):
+    """Decodes a whole list at once, and where one member is odd, or it is no list, each member by itself."""
+
+    def __init__(self, kind: type[T]) -> None:
+        self._all = Decoder(list[kind], strict=False)  # type: ignore[valid-type] # msgspec reads it at run time
+        self._one = Decoder(kind, strict=False)
+
+    def of(self, raw: Raw) -> list[T]:
+        """The readable members of a list; something else is taken for the only member, null for none."""
+        if raw is ABSENT or raw == ABSENT:
+            return []
+        try:
+            return self._all.decode(raw)
+        except NOT_JSON:
+            return list(self._readable(raw))
+
+    def _readable(self, raw: Raw) -> Iterator[T]:
+        for part in _parts(raw):
+            try:
+                yield self._one.decode(part)
+            except NOT_JSON:
+                continue
+
+
 _ANYTHING = Decoder()
 _RAWS = Decoder(list[Raw])
-_EXTENSION = Decoder(Extension, strict=False)
-_REFERENCE = Decoder(Reference, strict=False)
-_CONCEPT = Decoder(CodeableConcept, strict=False)
-_VOLUME = Decoder(BodyStructure, strict=False)
+_EXTENSIONS = _Readers(Extension)
+_REFERENCES = _Readers(Reference)
+_CONCEPTS = _Readers(CodeableConcept)
+_VOLUMES = _Readers(BodyStructure)
 
 
-def named(raw: Raw, *urls: str) -> Iterator[Extension]:
+def named(raw: Raw, *urls: str) -> list[Extension]:
     """The readable extensions with one of these urls, in their order."""
-    return (one for one in _each(raw, _EXTENSION) if one.url in urls)
+    return [one for one in _EXTENSIONS.of(raw) if one.url in urls]
 
 
-def references(raw: Raw) -> tuple[str, ...]:
+def references(raw: Raw) -> list[str]:
     """What a list of references, or a single one, points to."""
-    return tuple(one.reference for one in _each(raw, _REFERENCE) if one.reference)
+    return [one.reference for one in _REFERENCES.of(raw) if one.reference]
 
 
-def concepts(raw: Raw) -> tuple[CodeableConcept, ...]:
+def concepts(raw: Raw) -> list[CodeableConcept]:
     """A list of concepts, or a single one where a list is due."""
-    return tuple(_each(raw, _CONCEPT))
+    return _CONCEPTS.of(raw)
 
 
-def volumes(raw: Raw) -> tuple[BodyStructure, ...]:
+def volumes(raw: Raw) -> list[BodyStructure]:
     """The BodyStructures among some contained resources."""
-    return tuple(_each(raw, _VOLUME))
-
-
-def _each(raw: Raw, decoder: Decoder[T]) -> Iterator[T]:
-    for part in _parts(raw):
-        try:
-            yield decoder.decode(part)
-        except NOT_JSON:
-            continue
+    return _VOLUMES.of(raw)
 
 
 def _parts(raw: Raw) -> list[Raw]:
-    """The members of a list; something else is taken for the only member, null for none."""
-    if raw == ABSENT:
-        return []
     try:
         return _RAWS.decode(raw)
     except NOT_JSON:
