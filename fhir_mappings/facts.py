@@ -38,7 +38,8 @@ def facts(chart: Chart, as_of: date) -> Facts:
     def past(found: Iterable[Dated]) -> tuple[Dated, ...]:
         kept = []
         for fact in found:
-            if _in_future(chart, fact, as_of):
+            ahead = fact.when is not None and fact.when.earliest > as_of  # of hardly any: only those are looked into
+            if ahead and _in_future(chart, fact, as_of):
                 refused.append(Refused(fact.source, FUTURE, _KEYS.get(type(fact), ())))
             else:
                 kept.append(fact)
@@ -51,7 +52,8 @@ def facts(chart: Chart, as_of: date) -> Facts:
     found = tuple(_possible(finding, as_of) for finding in findings.read(chart, as_of))
     refused += [Refused(one.source, f"{FUTURE}, the date is not used") for one, usable in found if not usable]
     in_words = [KINDS[key] for key in medications.in_words(chart)]
-    images, ordered = past(imaging.read(chart)), past(orders.read(chart))
+    performed = imaging.read(chart)
+    images, ordered = past(performed), past(orders.read(chart, performed))
     drugs, done = past(medications.read(chart)), past(orders.procedures(chart))
     left_out = tuple(dict.fromkeys((*_first_of_all(chart, as_of), *chart.refused, *refused)))
     return Facts(

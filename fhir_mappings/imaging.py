@@ -5,12 +5,13 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from fhir_mappings import coded, codes, extensions, versions
 from fhir_mappings.chart import Chart
 from fhir_mappings.relevance import Kept
-from fhir_mappings.resources import Coding, ImagingStudy, Procedure, ServiceRequest
+from fhir_mappings.resources import ImagingStudy, Procedure, ServiceRequest
 from hooks.facts import Imaging
 
 MODALITIES = {
@@ -51,6 +52,8 @@ REGIONS = {
     "thoraco-lumbar": {"thoracic", "lumbar"},
     "lumbo-sacral": {"lumbar", "sacral"},
 }
+NO_LINKS: frozenset[str] = frozenset()
+_Code = tuple[str | None, str | None]  # system and code
 
 
 def read(chart: Chart) -> tuple[Imaging, ...]:
@@ -63,38 +66,53 @@ def read(chart: Chart) -> tuple[Imaging, ...]:
             *(imaging for kept in chart.of(ServiceRequest) for imaging in _ordered(kept)),
         ),
     )
-    return tuple(sorted(found, key=lambda i: (i.when.latest.isoformat() if i.when else "", i.source), reverse=True))
+    found.sort(key=lambda i: (i.when.latest.isoformat() if i.when else "", i.source), reverse=True)
+    return tuple(found)
 
 
-def _study(kept: Kept[ImagingStudy]) -> Iterator[Imaging]:
+def _study(kept: Kept[ImagingStudy]) -> list[Imaging]:
     study = kept.resource
-    label = _label(study)
-    series = study.series or ()
-    sites = _sites(one.bodySite for one in series if one.bodySite)
+    codings, sites = set[_Code](), set[_Code]()  # each once: all series of a study say much the same
+    for one in study.modality or ():
+        codings.add((one.system, one.code))
+    for series in study.series or ():
+        if series.modality:
+            codings.add((series.modality.system, series.modality.code))
+        if series.bodySite:
+            sites.add((series.bodySite.system, series.bodySite.code))
     regions: dict[str, set[str]] = {}
     for concept in kept.concepts & CODED.keys():
         regions.setdefault(CODED[concept][0], set()).update(CODED[concept][1])
-    named = (_modality(one) for one in (*(study.modality or ()), *(s.modality for s in series if s.modality)))
-    for modality in sorted({modality for modality in named if modality} | regions.keys()):
-        yield Imaging(kept.reference, modality, frozenset(regions.get(modality, set()) | sites), kept.when, label)
+    named = {modality for system, code in codings if (modality := _modality(system, code))}
+    shown, label = _regions(sites), _label(study)
+    return [
+        Imaging(
+            kept.reference,
+            modality,
+            frozenset(regions[modality] | shown if modality in regions else shown),
+            kept.when,
+            label,
+        )
+        for modality in sorted(named | regions.keys())
+    ]
 
 
 def _label(study: ImagingStudy) -> str:
     return study.description or next((text for c in study.procedureCode or () if (text := coded.label(c))), "")
 
 
-def _modality(coding: Coding) -> str | None:
+def _modality(system: str | None, code: str | None) -> str | None:
     """DICOM modality codes are short and unmistakable: they are taken without a system too, as many EHRs send them."""
-    concepts = codes.concepts(coding.system or codes.DICOM, coding.code)
-    if coding.code == "PT":
+    if code == "PT":
         return "PT"
-    return next((MODALITIES[concept] for concept in sorted(concepts) if concept in MODALITIES), None)
+    ours = MODALITIES.keys() & codes.concepts(system or codes.DICOM, code)
+    return MODALITIES[min(ours)] if ours else None
 
 
-def _sites(sites: Iterable[Coding]) -> set[str]:
+def _regions(sites: Iterable[_Code]) -> set[str]:
     found: set[str] = set()
-    for site in sites:
-        level = codes.level(site.system or codes.DICOM_BODY_PART, site.code)
+    for system, code in sites:
+        level = codes.level(system or codes.DICOM_BODY_PART, code)
         if level:
             found |= REGIONS.get(level) or REGIONS[level[0]]
     return found
@@ -126,11 +144,17 @@ def _once(chart: Chart, found: Iterable[Imaging]) -> list[Imaging]:
     day, when one shows no more than the other. Two parts of the spine on one day are two examinations. The regions of
     both are kept: a study's series often name one body part where the procedure's code says "whole spine".
     """
-    links = dict(_links(chart))
+    ranked = sorted(found, key=lambda i: (RANK.index(_kind(i)), i.source, i.modality))
+    links = _links(chart, {one.source for one in ranked})
     told = _Told()
-    for one in sorted(found, key=lambda i: (RANK.index(i.source.partition("/")[0]), i.source, i.modality)):
-        told.add(one, links.get(one.source, frozenset()))
+    for one in ranked:
+        told.add(one, links.get(one.source, NO_LINKS))
     return told.examinations
+
+
+def _kind(one: Imaging) -> str:
+    """The type of the record."""
+    return one.source.partition("/")[0]
 
 
 class _Told:
@@ -142,7 +166,7 @@ class _Told:
     def __init__(self) -> None:
         self.examinations: list[Imaging] = []
         self._by_origin: dict[tuple[str, str], list[int]] = {}
-        self._by_day: dict[tuple[object, ...], dict[frozenset[str], list[int]]] = {}
+        self._by_day: dict[_Day, dict[str, dict[frozenset[str], list[int]]]] = {}  # kind of record -> regions -> places
 
     def add(self, one: Imaging, origins: frozenset[str]) -> None:
         """A new examination, or more of one that is known."""
@@ -165,41 +189,55 @@ class _Told:
                 yield place
         if one.when is None or one.when.earliest != one.when.latest:
             return
-        own = one.source.partition("/")[0]
-        for kind in RANK:
-            for regions, places in self._by_day.get((one.modality, one.when, kind), {}).items():
-                if kind != own and places and (_covers(one.regions, regions) or _covers(regions, one.regions)):
+        own = _kind(one)
+        for kind, by_regions in self._by_day.get(_day(one), {}).items():
+            for regions, places in by_regions.items() if kind != own else ():
+                if places and (_covers(one.regions, regions) or _covers(regions, one.regions)):
                     yield places[0]
 
     def _alike(self, one: Imaging) -> dict[frozenset[str], list[int]]:
         """Of one modality, day and kind of record: places by regions."""
-        return self._by_day.setdefault((one.modality, one.when, one.source.partition("/")[0]), {})
+        return self._by_day.setdefault(_day(one), {}).setdefault(_kind(one), {})
 
 
-def _links(chart: Chart) -> Iterator[tuple[str, frozenset[str]]]:
-    """What studies and procedures say that they come from."""
+_Day = tuple[str, date | None, date | None]
+
+
+def _day(one: Imaging) -> _Day:
+    return (one.modality, one.when.earliest, one.when.latest) if one.when else (one.modality, None, None)
+
+
+def _links(chart: Chart, sources: Set[str]) -> dict[str, frozenset[str]]:
+    """What those of the studies and procedures say that they come from."""
     performed: tuple[Kept[Any], ...] = (*chart.of(ImagingStudy), *chart.of(Procedure))
+    found: dict[str, frozenset[str]] = {}
     for kept in performed:
-        done = kept.resource
-        named = extensions.references(done.basedOn)
-        if isinstance(done, ImagingStudy):
-            named += extensions.references(done.procedureReference)
-        yield kept.reference, frozenset(versions.resolved(chart.names, reference) for reference in named)
+        if kept.reference in sources:
+            done = kept.resource
+            named = extensions.references(done.basedOn)
+            if isinstance(done, ImagingStudy):
+                named += extensions.references(done.procedureReference)
+            found[kept.reference] = frozenset([versions.resolved(chart.names, reference) for reference in named])
+    return found
 
 
-def fulfilled(chart: Chart) -> frozenset[str]:
+def fulfilled(chart: Chart, performed: Iterable[Imaging]) -> frozenset[str]:
     """Orders of which performed imaging shows every part that they ask for: done, whatever their status still says.
 
-    An order that stays "active" after its examination would keep the next one from being proposed.
+    `performed` is all of it, as read from the chart. An order that stays "active" after its examination would keep the
+    next one from being proposed.
     """
+    orders = chart.of(ServiceRequest)
+    if not orders:
+        return frozenset()
     shown: dict[str, set[str]] = {}
-    links = dict(_links(chart))
-    for one in read(chart):
-        for order in links.get(one.source, frozenset()):
+    links = _links(chart, {one.source for one in performed})
+    for one in performed:
+        for order in links.get(one.source, NO_LINKS):
             shown.setdefault(order, set()).update(one.regions)
     asked = {
         kept.reference: set().union(*(CODED[c][1] for c in kept.concepts & CODED.keys()))
-        for kept in chart.of(ServiceRequest)
+        for kept in orders
         if kept.reference in shown
     }
     return frozenset(order for order, regions in asked.items() if regions and _covers(shown[order], regions))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from fhir_mappings import coded, findings, imaging, radiotherapy
@@ -10,14 +11,17 @@ from fhir_mappings.imaging import CODED
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import CodeableConcept, ServiceRequest
 from fhir_mappings.resources import Procedure as FhirProcedure
-from hooks.facts import Order, Procedure
+from hooks.facts import Imaging, Order, Procedure
 
 OUTSIDE = "site_outside_spine"
 
 
-def read(chart: Chart) -> tuple[Order, ...]:
-    """Orders of the record, newest first, then those of this session; the session's own version of an order wins."""
-    done = imaging.fulfilled(chart)
+def read(chart: Chart, performed: Iterable[Imaging]) -> tuple[Order, ...]:
+    """Orders of the record, newest first, then those of this session; the session's own version of an order wins.
+
+    `performed` is the imaging of the chart: what it answers is done.
+    """
+    done = imaging.fulfilled(chart, performed)
     recorded = [
         replace(_order(kept), status="completed") if kept.reference in done else _order(kept)
         for kept in chart.of(ServiceRequest)
