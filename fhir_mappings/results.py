@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from fhir_mappings import clinical_dates, coded, codes, extensions, same_day, scored, units, versions
+from fhir_mappings import coded, codes, extensions, same_day, scored, units, versions
 from fhir_mappings.chart import Chart
 from fhir_mappings.extensions import CORE
 from fhir_mappings.relevance import Kept
-from fhir_mappings.resources import CodeableConcept, Component, Observation, Quantity, ReferenceRange
-from fhir_mappings.same_day import Dated
+from fhir_mappings.resources import ABSENT, CodeableConcept, Component, Observation, Quantity, ReferenceRange
+from fhir_mappings.same_day import Stated
 from fhir_mappings.scored import GRADED as GRADED
 from fhir_mappings.scored import GRADES as GRADES
 from fhir_mappings.scored import NUMBERED as NUMBERED
@@ -42,6 +42,13 @@ RANGES: dict[str, tuple[int, int]] = {"pain_score": (0, 10), "ecog": (0, 5), "kp
 STEPS = {"ecog": 1, "kps": 5}
 ANSWERS = {"ecog": "ecog_answer", "kps": "kps_answer"}
 REPLACES = f"{CORE}observation-replaces"
+_ORDER = tuple(MEASUREMENTS.values())  # which name comes first where a code has several
+
+Limits = tuple[Decimal | None, Decimal | None]
+# A chart repeats the laboratory's range with every result of a name: the last of each name that was read, with what it
+# said. Lives as long as one reading of one chart.
+LastRanges = dict[str, tuple[ReferenceRange, Limits]]
+NO_LIMITS: Limits = (None, None)
 
 
 def read(chart: Chart) -> tuple[tuple[Measurement, ...], tuple[Assessment, ...], tuple[NotRead, ...]]:
@@ -50,30 +57,32 @@ def read(chart: Chart) -> tuple[tuple[Measurement, ...], tuple[Assessment, ...],
     Only final, amended and corrected results are in a chart, of one id the newest version alone. A correction sent as a
     result of its own replaces the one that it names.
     """
-    measured: list[Dated[Measurement]] = []
-    assessed: list[Dated[Assessment]] = []
+    taken: list[Stated[Measurement]] = []
+    assessed: list[Stated[Assessment]] = []
     not_read: list[NotRead] = []
+    ranges: LastRanges = {}
     replaced = _replaced(chart)
     for kept in chart.of(Observation):
         if kept.reference in replaced:
             continue
         observation = kept.resource
-        written = clinical_dates.effective(observation)
-        for found in (*_measure(kept, observation), *scored.read(kept, observation)):
+        for found in (*_measure(kept, observation, ranges), *scored.read(kept, observation)):
             if isinstance(found, Measurement):
-                measured.append(Dated(written, found))
+                taken.append((observation, found))
             elif isinstance(found, Assessment):
-                assessed.append(Dated(written, found))
+                assessed.append((observation, found))
             else:
                 not_read.append(found)
-    return same_day.measurements(measured), same_day.assessments(assessed), tuple(not_read)
+    return same_day.measurements(taken), same_day.assessments(assessed), tuple(not_read)
 
 
-def doubtful(known: Sequence[Measurement | Assessment], not_read: Iterable[NotRead]) -> frozenset[str]:
+def doubtful(known: Iterable[Measurement | Assessment], not_read: Sequence[NotRead]) -> frozenset[str]:
     """Names of which a result that could not be read may be newer than the newest that could.
 
     The older one must then not reassure. It still warns: what was wrong may still be.
     """
+    if not not_read:
+        return frozenset()
     newest: dict[str, When] = {}
     for fact in known:
         if fact.when and (fact.name not in newest or fact.when.latest > newest[fact.name].latest):
@@ -87,40 +96,45 @@ def doubtful(known: Sequence[Measurement | Assessment], not_read: Iterable[NotRe
 
 def _replaced(chart: Chart) -> frozenset[str]:
     """Results that another result says it replaces (FHIR R4 core extension observation-replaces)."""
-    named = (
+    named = [
         one.valueReference.reference
         for kept in chart.of(Observation)
+        if kept.resource.extension is not ABSENT  # most carry none
         for one in extensions.named(kept.resource.extension, REPLACES)
         if one.valueReference and one.valueReference.reference
-    )
-    return frozenset(versions.resolved(chart.names, reference) for reference in named)
+    ]
+    return frozenset([versions.resolved(chart.names, reference) for reference in named])
 
 
-def _measure(kept: Kept[Observation], observation: Observation) -> Iterator[Measurement | NotRead]:
+def _measure(kept: Kept[Observation], observation: Observation, ranges: LastRanges) -> list[Measurement | NotRead]:
     """The value itself, and those components of a panel that are measurements of their own."""
     own = None if observation.component else kept.concepts  # without components they are those of its code
+    found: list[Measurement | NotRead] = []
     for name, valued in measured(observation, own):
         interpretation = observation.interpretation if valued is observation else None
-        yield from _one(kept, observation, name, valued, interpretation)
+        found += _one(kept, observation, name, valued, interpretation, ranges)
+    return found
 
 
 def measured(
     observation: Observation, concepts: frozenset[str] | None = None
-) -> Iterator[tuple[str, Observation | Component]]:
+) -> list[tuple[str, Observation | Component]]:
     """The names of what an observation measures, each with the element that holds its value.
 
     `concepts` of its code, where they are known already.
     """
     names = _names(coded.concepts(observation.code) if concepts is None else concepts)
-    if names:
-        yield names[0], observation
+    found: list[tuple[str, Observation | Component]] = [(names[0], observation)] if names else []
     for component in observation.component or ():
-        for name in _names(coded.concepts(component.code)):
-            yield name, component
+        found += [(name, component) for name in _names(coded.concepts(component.code))]
+    return found
 
 
 def _names(concepts: frozenset[str]) -> list[str]:
-    return [name for concept, name in MEASUREMENTS.items() if concept in concepts] if concepts else []
+    names = [MEASUREMENTS[concept] for concept in concepts if concept in MEASUREMENTS]
+    if len(names) > 1:
+        names.sort(key=_ORDER.index)
+    return names
 
 
 def _one(
@@ -129,21 +143,24 @@ def _one(
     name: str,
     valued: Observation | Component,
     interpretation: list[CodeableConcept] | None,
-) -> Iterator[Measurement | NotRead]:
+    ranges: LastRanges,
+) -> list[Measurement | NotRead]:
     """What one element says: one measurement, or several where a number and its coded answers contradict each other."""
-    values = _values(name, valued, interpretation)
-    when, limits, label = kept.when, _limits(name, valued.referenceRange), _labelled(valued)
-    for value in values:
+    found: list[Measurement | NotRead] = []
+    when, label = kept.when, _labelled(valued)
+    low, high = _limits(name, valued.referenceRange, ranges) if valued.referenceRange else NO_LIMITS
+    for value in _values(name, valued, interpretation):
         if isinstance(value, Problem):
             if valued is not observation or not _only_a_heading(observation):
-                yield NotRead(kept.reference, name, value.reason, when)
+                found.append(NotRead(kept.reference, name, value.reason, when))
         elif not _on_scale(name, value):
-            yield NotRead(kept.reference, name, "outside its scale", when)
+            found.append(NotRead(kept.reference, name, "outside its scale", when))
         else:
             bound = units.bound(name, valued.valueQuantity)
-            yield Measurement(kept.reference, name, value, when, *limits, label=label, bound=bound)
+            found.append(Measurement(kept.reference, name, value, when, low, high, label, (), bound))
             if when is None:
-                yield NotRead(kept.reference, name, UNDATED)
+                found.append(NotRead(kept.reference, name, UNDATED))
+    return found
 
 
 def _on_scale(name: str, value: Decimal) -> bool:
@@ -175,8 +192,10 @@ def _values(
     A number and a code of the same meaning are one value; those that contradict each other all count, as results of the
     same moment. A score may come as a text that is a whole number and nothing else.
     """
+    if name not in ANSWERS:
+        return (_number(name, valued),)
+    answers = _answers(name, valued, interpretation)
     numeric = valued.valueQuantity is not None or valued.valueInteger is not None
-    answers = _answers(name, valued, interpretation) if name in ANSWERS else ()
     if answers and not numeric:
         return answers
     if not answers:
@@ -206,12 +225,17 @@ def _answers(
     return tuple(dict.fromkeys(Decimal(score) for score in scores if score is not None))
 
 
-def _limits(name: str, ranges: list[ReferenceRange] | None) -> tuple[Decimal | None, Decimal | None]:
+def _limits(name: str, ranges: list[ReferenceRange], last: LastRanges) -> Limits:
     """Low and high of the normal range: the one called "normal", or the only one without a type."""
-    usual = [r for r in ranges or () if r.type is None or coded.first_code(r.type) == "normal"]
+    usual = [r for r in ranges if r.type is None or coded.first_code(r.type) == "normal"]
     if len(usual) != 1:
-        return None, None
-    return _limit(name, usual[0].low), _limit(name, usual[0].high)
+        return NO_LIMITS
+    before = last.get(name)
+    if before is not None and before[0] == usual[0]:
+        return before[1]
+    limits = _limit(name, usual[0].low), _limit(name, usual[0].high)
+    last[name] = usual[0], limits
+    return limits
 
 
 def _limit(name: str, quantity: Quantity | None) -> Decimal | None:

@@ -6,15 +6,14 @@ The fact that comes first says that it is one of several; the others stay on rec
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import groupby
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-from fhir_mappings import dates
+from fhir_mappings import clinical_dates, dates
+from fhir_mappings.resources import Observation
 from hooks.facts import Assessment, Measurement
 
 F = TypeVar("F", Measurement, Assessment)
@@ -44,59 +43,56 @@ ORDER = {
 HIGHER_IS_WORSE = frozenset({"sins", "tomita", "katagiri"})
 
 
-@dataclass(frozen=True, slots=True)
-class Dated(Generic[F]):
-    """A fact with the date as it was written; facts come newest first."""
-
-    written: str | None
-    fact: F
+Stated = tuple[Observation, F]  # a fact with the observation that states it; they come newest first
 
 
-def measurements(found: Sequence[Dated[Measurement]]) -> tuple[Measurement, ...]:
-    return _settle(found, lambda m: (m.name, _day(m)), _measured, lambda m: m.value)
+def measurements(found: Sequence[Stated[Measurement]]) -> tuple[Measurement, ...]:
+    days = [(one.name, one.when and (one.when.earliest, one.when.latest)) for _, one in found]
+    return _settle(found, days, _measured, lambda m: m.value)
 
 
-def assessments(found: Sequence[Dated[Assessment]]) -> tuple[Assessment, ...]:
-    return _settle(found, lambda a: (a.name, a.level, _day(a)), _assessed, lambda a: (a.value, a.items))
-
-
-def _day(fact: Measurement | Assessment) -> tuple[date, date] | None:
-    return (fact.when.earliest, fact.when.latest) if fact.when else None
+def assessments(found: Sequence[Stated[Assessment]]) -> tuple[Assessment, ...]:
+    days = [(one.name, one.level, one.when and (one.when.earliest, one.when.latest)) for _, one in found]
+    return _settle(found, days, _assessed, lambda a: (a.value, a.items))
 
 
 def _settle(
-    found: Sequence[Dated[F]],
-    group: Callable[[F], object],
+    found: Sequence[Stated[F]],
+    groups: Sequence[Hashable],
     caution: Callable[[F], tuple[object, ...]],
     value: Callable[[F], object],
 ) -> tuple[F, ...]:
     """The facts in their order, but each group of one name and day in the order that this module gives it."""
-    places: dict[object, list[int]] = defaultdict(list)
-    for place, one in enumerate(found):
-        places[group(one.fact)].append(place)
-    settled = [one.fact for one in found]
-    for where in places.values():
-        if len(where) > 1:
-            for place, fact in zip(where, _order([found[i] for i in where], caution, value), strict=True):
-                settled[place] = fact
+    first: dict[Hashable, int] = {}
+    several: dict[Hashable, list[int]] = {}  # most days have one result of a name, and no list is made for it
+    for place, group in enumerate(groups):
+        there = first.setdefault(group, place)
+        if there != place:
+            several.setdefault(group, [there]).append(place)
+    settled = [fact for _, fact in found]
+    for where in several.values():
+        for place, fact in zip(where, _order([found[i] for i in where], caution, value), strict=True):
+            settled[place] = fact
     return tuple(settled)
 
 
 def _order(
-    group: Sequence[Dated[F]], caution: Callable[[F], tuple[object, ...]], value: Callable[[F], object]
+    group: Sequence[Stated[F]], caution: Callable[[F], tuple[object, ...]], value: Callable[[F], object]
 ) -> list[F]:
     """By the clock, latest first, and what the clock cannot tell apart by caution, with a remark on the first."""
-    clock = [dates.clock(one.written) for one in group]
+    clock = [dates.clock(clinical_dates.effective(observation)) for observation, _ in group]
     zones = {moment.tzinfo is None for moment in clock if moment}
     told = None not in clock and len(zones) == 1
-    moments = [(moment, one) for moment, one in zip(clock, group, strict=True) if moment] if told else []
+    moments = [(moment, fact) for moment, (_, fact) in zip(clock, group, strict=True) if moment] if told else []
     stamped = sorted(moments, key=lambda pair: pair[0], reverse=True)
     ties = (
-        [[one for _, one in same] for _, same in groupby(stamped, key=lambda pair: pair[0])] if told else [list(group)]
+        [[fact for _, fact in same] for _, same in groupby(stamped, key=lambda pair: pair[0])]
+        if told
+        else [[fact for _, fact in group]]
     )
     ordered: list[F] = []
     for tie in ties:
-        facts = sorted((one.fact for one in tie), key=lambda f: (caution(f), f.source))
+        facts = sorted(tie, key=lambda f: (caution(f), f.source))
         several = len({value(f) for f in facts})
         if several > 1:
             remark = f"one of {several} different values of that time"

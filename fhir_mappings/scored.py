@@ -73,24 +73,24 @@ def _in_words(valued: Observation | Component) -> bool:
     return (valued.valueString is not None and whole(valued) is None) or uncoded
 
 
-def read(kept: Kept[Observation], observation: Observation) -> Iterator[Assessment | Measurement | NotRead]:
+def read(kept: Kept[Observation], observation: Observation) -> Iterable[Assessment | Measurement | NotRead]:
     """Our own assessment codes, mCODE's cancer disease status, pregnancy tests and psychosocial screening."""
     if PSYCHOSOCIAL in kept.concepts:
-        yield from _screening(kept)
-        return
+        return _screening(kept)
     if PREGNANCY_TEST in kept.concepts:
-        yield from _pregnancy(kept)
-        return
+        return _pregnancy(kept)
     if "disease_status_code" in kept.concepts:
-        trend = [TRENDS[c] for c in coded.concepts(observation.valueCodeableConcept) if c in TRENDS]
-        if trend:
-            yield Assessment(kept.reference, "disease_status", trend[0], kept.when)
-        return
+        return _trend(kept)
     name = coded.first_assessment(observation.code)
-    if name == LIFE_EXPECTANCY:
-        yield from _life_expectancy(kept, observation)
-    elif name is not None:
-        yield from _scored(kept, observation, name)
+    if name is None:  # as most: a measurement, which is read elsewhere
+        return ()
+    return _life_expectancy(kept, observation) if name == LIFE_EXPECTANCY else _scored(kept, observation, name)
+
+
+def _trend(kept: Kept[Observation]) -> Iterator[Assessment]:
+    trend = [TRENDS[c] for c in coded.concepts(kept.resource.valueCodeableConcept) if c in TRENDS]
+    if trend:
+        yield Assessment(kept.reference, "disease_status", trend[0], kept.when)
 
 
 def _scored(kept: Kept[Observation], observation: Observation, name: str) -> Iterator[Assessment | NotRead]:

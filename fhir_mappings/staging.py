@@ -12,7 +12,7 @@ from hooks.facts import Finding
 
 BY_STAGE = "metastatic_by_stage"
 HISTORY = "history_of_metastatic_cancer"
-CODES = ("distant_metastasis_category", "stage_group")
+CODES = frozenset({"distant_metastasis_category", "stage_group"})
 METASTASIS, STAGE_FOUR = "distant_metastasis_present", "stage_four"
 
 
@@ -24,13 +24,14 @@ def read(chart: Chart) -> tuple[Finding, ...]:
     are no findings: they describe the day of staging and must not reassure later. Stage in Condition.stage is a copy
     of these observations (mCODE) and is not read.
     """
-    return tuple(found for kept in chart.of(Observation) for found in _of(kept))
+    telling = [one for one in chart.of(Observation) if HISTORY in one.concepts or one.concepts & CODES]
+    return tuple(found for kept in telling for found in _of(kept))
 
 
 def _of(kept: Kept[Observation]) -> Iterator[Finding]:
     if HISTORY in kept.concepts:
         yield from _history(kept)
-    elif kept.concepts & set(CODES):
+    else:
         values = coded.concepts(kept.resource.valueCodeableConcept)
         if values & {METASTASIS, STAGE_FOUR}:
             yield Finding(

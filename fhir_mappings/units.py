@@ -77,18 +77,19 @@ def unit(name: str, quantity: Quantity) -> str | Problem:
     A UCUM code counts before the printed unit, but where both are known they must mean the same: which of them the
     writer meant is not ours to guess. A quantity without any unit is accepted for scores alone.
     """
-    coded = quantity.code if quantity.system == UCUM or not quantity.system else None
-    written = coded or quantity.unit
+    printed, system = quantity.unit, quantity.system
+    written = (quantity.code if system == UCUM or not system else None) or printed
     if not written:
         return "1" if name in SCORES else UNIT
     if name in SCORES and written.startswith("{"):
         return "{score}"  # UCUM annotations such as {0-10} carry no dimension
-    found = spelt(written)
-    if found not in CONVERSIONS[name]:
+    table = CONVERSIONS[name]
+    found = written if written in table else spelt(written)
+    if found not in table:
         return UNIT
-    if quantity.unit == written or not quantity.unit:
+    if printed == written or not printed:
         return found
-    printed = spelt(quantity.unit)
+    printed = spelt(printed)
     return CONTRADICTION if printed in KNOWN and not _alike(name, found, printed) else found
 
 
@@ -133,7 +134,7 @@ WARNING_BOUNDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 def bound(name: str, quantity: Quantity | None) -> str:
     """ ">" or "<" where the number only warns; "" for a number, and for a bound that counts as one."""
-    comparator = quantity.comparator if quantity else None
+    comparator = quantity.comparator if quantity is not None else None
     return comparator[:1] if comparator and comparator in WARNING_BOUNDS.get(name, ()) else ""
 
 
@@ -145,7 +146,8 @@ def convert(name: str, quantity: Quantity | None) -> Decimal | None:
 
 def understand(name: str, quantity: Quantity | None) -> Decimal | Problem:
     """The value in the unit of the rules, or why there is none: no finite number, an unsafe bound, a wrong unit."""
-    if quantity is None or quantity.value is None or not isfinite(quantity.value):
+    number = quantity.value if quantity is not None else None
+    if quantity is None or number is None or not isfinite(number):
         return NO_VALUE  # JSON knows no NaN, but a number may come as a string
     if quantity.comparator and quantity.comparator not in (*SAFE_BOUNDS.get(name, ()), *WARNING_BOUNDS.get(name, ())):
         return COMPARATOR
@@ -153,7 +155,7 @@ def understand(name: str, quantity: Quantity | None) -> Decimal | Problem:
     if isinstance(found, Problem):
         return found
     # repr gives the digits that were sent, where the float would add its own
-    value = CONVERSIONS[name][found](Decimal(repr(quantity.value)))
+    value = CONVERSIONS[name][found](Decimal(repr(number)))
     return value if plausible(name, value) else IMPLAUSIBLE
 
 
