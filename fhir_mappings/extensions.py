@@ -70,6 +70,17 @@ def named(raw: Raw, *urls: str) -> list[Extension]:
     return [one for one in _EXTENSIONS.of(raw) if one.url in urls]
 
 
+def referred(raw: Raw, *urls: str) -> list[str]:
+    """What the extensions with one of these urls refer to.
+
+    Most extensions refer to nothing, and need not be decoded to tell: only an escape could spell that member otherwise.
+    """
+    if raw is ABSENT or ((text := bytes(raw)).find(b'"valueReference"') < 0 and b"\\" not in text):
+        return []
+    named_references = [one.valueReference for one in named(raw, *urls)]
+    return [one.reference for one in named_references if one and one.reference]
+
+
 def references(raw: Raw) -> list[str]:
     """What a list of references, or a single one, points to."""
     return [one.reference for one in _REFERENCES.of(raw) if one.reference]

@@ -85,8 +85,7 @@ def _recorded(condition: Condition) -> When | None:
 
 def _primary(chart: Chart, condition: Condition) -> str | None:
     """The primary cancer that a condition is said to come from, if exactly one is named and it is on record."""
-    named = (one.valueReference for one in extensions.named(condition.extension, *RELATED))
-    found = {versions.resolved(chart.names, one.reference) for one in named if one and one.reference}
+    found = {versions.resolved(chart.names, one) for one in extensions.referred(condition.extension, *RELATED)}
     primaries = {one for one in found if one in chart.kept and _is_primary(chart.kept[one].concepts)}
     return primaries.pop() if len(primaries) == 1 else None
 

@@ -27,8 +27,7 @@ def results(chart: Chart) -> dict[str, frozenset[str]]:
 
 def conditions_of(chart: Chart, observation: Observation) -> frozenset[str]:
     """The conditions that an observation says it is about: mCODE's related condition, else its focus."""
-    related = (one.valueReference for one in extensions.named(observation.extension, OF_CONDITION))
-    named = tuple(one.reference for one in related if one and one.reference)
+    named = extensions.referred(observation.extension, OF_CONDITION)
     return frozenset(versions.resolved(chart.names, one) for one in named or extensions.references(observation.focus))
 
 

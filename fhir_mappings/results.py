@@ -45,9 +45,6 @@ REPLACES = f"{CORE}observation-replaces"
 _ORDER = tuple(MEASUREMENTS.values())  # which name comes first where a code has several
 
 Limits = tuple[Decimal | None, Decimal | None]
-# A chart repeats the laboratory's range with every result of a name: the last of each name that was read, with what it
-# said. Lives as long as one reading of one chart.
-LastRanges = dict[str, tuple[ReferenceRange, Limits]]
 NO_LIMITS: Limits = (None, None)
 
 
@@ -57,23 +54,12 @@ def read(chart: Chart) -> tuple[tuple[Measurement, ...], tuple[Assessment, ...],
     Only final, amended and corrected results are in a chart, of one id the newest version alone. A correction sent as a
     result of its own replaces the one that it names.
     """
-    taken: list[Stated[Measurement]] = []
-    assessed: list[Stated[Assessment]] = []
-    not_read: list[NotRead] = []
-    ranges: LastRanges = {}
-    replaced = _replaced(chart)
+    reading, replaced = _Reading(), _replaced(chart)
     for kept in chart.of(Observation):
-        if kept.reference in replaced:
-            continue
-        observation = kept.resource
-        for found in (*_measure(kept, observation, ranges), *scored.read(kept, observation)):
-            if isinstance(found, Measurement):
-                taken.append((observation, found))
-            elif isinstance(found, Assessment):
-                assessed.append((observation, found))
-            else:
-                not_read.append(found)
-    return same_day.measurements(taken), same_day.assessments(assessed), tuple(not_read)
+        if kept.reference not in replaced:
+            reading.take(kept)
+    found = same_day.measurements(reading.measured), same_day.assessments(reading.assessed)
+    return *found, tuple(reading.not_read)
 
 
 def doubtful(known: Iterable[Measurement | Assessment], not_read: Sequence[NotRead]) -> frozenset[str]:
@@ -97,23 +83,73 @@ def doubtful(known: Iterable[Measurement | Assessment], not_read: Sequence[NotRe
 def _replaced(chart: Chart) -> frozenset[str]:
     """Results that another result says it replaces (FHIR R4 core extension observation-replaces)."""
     named = [
-        one.valueReference.reference
+        reference
         for kept in chart.of(Observation)
-        if kept.resource.extension is not ABSENT  # most carry none
-        for one in extensions.named(kept.resource.extension, REPLACES)
-        if one.valueReference and one.valueReference.reference
+        if kept.resource.extension is not ABSENT
+        for reference in extensions.referred(kept.resource.extension, REPLACES)
     ]
     return frozenset([versions.resolved(chart.names, reference) for reference in named])
 
 
-def _measure(kept: Kept[Observation], observation: Observation, ranges: LastRanges) -> list[Measurement | NotRead]:
-    """The value itself, and those components of a panel that are measurements of their own."""
-    own = None if observation.component else kept.concepts  # without components they are those of its code
-    found: list[Measurement | NotRead] = []
-    for name, valued in measured(observation, own):
-        interpretation = observation.interpretation if valued is observation else None
-        found += _one(kept, observation, name, valued, interpretation, ranges)
-    return found
+class _Reading:
+    """What the results of one chart say, collected in their order."""
+
+    def __init__(self) -> None:
+        self.measured: list[Stated[Measurement]] = []
+        self.assessed: list[Stated[Assessment]] = []
+        self.not_read: list[NotRead] = []
+        # A chart repeats the laboratory's range with every result of a name: the last of each name, and what it says.
+        self._ranges: dict[str, tuple[ReferenceRange, Limits]] = {}
+
+    def take(self, kept: Kept[Observation]) -> None:
+        """One observation: its value, those components that are measurements of their own, and what is scored."""
+        observation = kept.resource
+        own = None if observation.component else kept.concepts  # without components they are those of its code
+        for name, valued in measured(observation, own):
+            self._measure(kept, name, valued)
+        for found in scored.read(kept, observation):
+            if isinstance(found, Measurement):
+                self.measured.append((observation, found))
+            elif isinstance(found, Assessment):
+                self.assessed.append((observation, found))
+            else:
+                self.not_read.append(found)
+
+    def _measure(self, kept: Kept[Observation], name: str, valued: Observation | Component) -> None:
+        """What one element says: one measurement, or several where a number and its coded answers contradict."""
+        observation, reference, when, quantity = kept.resource, kept.reference, kept.when, valued.valueQuantity
+        if quantity is not None and quantity.comparator:
+            label, bound = _reported(quantity), units.bound(name, quantity)
+        else:
+            label, bound = coded.label(valued.code), ""
+        low, high = self._limits(name, valued.referenceRange) if valued.referenceRange else NO_LIMITS
+        for value in _values(name, valued, observation) if name in ANSWERS else (_number(name, valued),):
+            if isinstance(value, Problem):
+                if valued is not observation or not _only_a_heading(observation):
+                    self.not_read.append(NotRead(reference, name, value.reason, when))
+            elif not _on_scale(name, value):
+                self.not_read.append(NotRead(reference, name, "outside its scale", when))
+            else:
+                known = Measurement(reference, name, value, when, low, high, label, (), bound)
+                self.measured.append((observation, known))
+                if when is None:
+                    self.not_read.append(NotRead(reference, name, UNDATED))
+
+    def _limits(self, name: str, ranges: list[ReferenceRange]) -> Limits:
+        """Low and high of the normal range: the one called "normal", or the only one without a type."""
+        usual = [r for r in ranges if r.type is None or coded.first_code(r.type) == "normal"]
+        if len(usual) != 1:
+            return NO_LIMITS
+        before = self._ranges.get(name)
+        if before is not None and before[0] == usual[0]:
+            return before[1]
+        limits = _limit(name, usual[0].low), _limit(name, usual[0].high)
+        self._ranges[name] = usual[0], limits
+        return limits
+
+
+def _limit(name: str, quantity: Quantity | None) -> Decimal | None:
+    return None if units.bound(name, quantity) else units.convert(name, quantity)
 
 
 def measured(
@@ -131,36 +167,11 @@ def measured(
 
 
 def _names(concepts: frozenset[str]) -> list[str]:
+    """Hardly ever more than one."""
     names = [MEASUREMENTS[concept] for concept in concepts if concept in MEASUREMENTS]
     if len(names) > 1:
         names.sort(key=_ORDER.index)
     return names
-
-
-def _one(
-    kept: Kept[Observation],
-    observation: Observation,
-    name: str,
-    valued: Observation | Component,
-    interpretation: list[CodeableConcept] | None,
-    ranges: LastRanges,
-) -> list[Measurement | NotRead]:
-    """What one element says: one measurement, or several where a number and its coded answers contradict each other."""
-    found: list[Measurement | NotRead] = []
-    when, label = kept.when, _labelled(valued)
-    low, high = _limits(name, valued.referenceRange, ranges) if valued.referenceRange else NO_LIMITS
-    for value in _values(name, valued, interpretation):
-        if isinstance(value, Problem):
-            if valued is not observation or not _only_a_heading(observation):
-                found.append(NotRead(kept.reference, name, value.reason, when))
-        elif not _on_scale(name, value):
-            found.append(NotRead(kept.reference, name, "outside its scale", when))
-        else:
-            bound = units.bound(name, valued.valueQuantity)
-            found.append(Measurement(kept.reference, name, value, when, low, high, label, (), bound))
-            if when is None:
-                found.append(NotRead(kept.reference, name, UNDATED))
-    return found
 
 
 def _on_scale(name: str, value: Decimal) -> bool:
@@ -176,30 +187,22 @@ def _only_a_heading(observation: Observation) -> bool:
     return bool(observation.component) and observation.valueQuantity is None and observation.valueString is None
 
 
-def _labelled(valued: Observation | Component) -> str:
-    """The record's words; a bound that counts as its number is said with them."""
-    label, quantity = coded.label(valued.code), valued.valueQuantity
-    if quantity is None or not quantity.comparator:
-        return label
-    return f"reported as {quantity.comparator} {quantity.value:g} {quantity.unit or quantity.code or ''}".rstrip()
+def _reported(bounded: Quantity) -> str:
+    """A bound that counts as its number is said as it was reported, not in the record's words for the result."""
+    return f"reported as {bounded.comparator} {bounded.value:g} {bounded.unit or bounded.code or ''}".rstrip()
 
 
-def _values(
-    name: str, valued: Observation | Component, interpretation: list[CodeableConcept] | None
-) -> tuple[Decimal | Problem, ...]:
-    """What is stated; for performance status also coded answers, as value or, in mCODE, as interpretation.
+def _values(name: str, valued: Observation | Component, observation: Observation) -> tuple[Decimal | Problem, ...]:
+    """Of performance status: the number, and coded answers, as value or, in mCODE, as interpretation of the whole.
 
     A number and a code of the same meaning are one value; those that contradict each other all count, as results of the
     same moment. A score may come as a text that is a whole number and nothing else.
     """
-    if name not in ANSWERS:
-        return (_number(name, valued),)
+    interpretation = observation.interpretation if valued is observation else None
     answers = _answers(name, valued, interpretation)
     numeric = valued.valueQuantity is not None or valued.valueInteger is not None
     if answers and not numeric:
         return answers
-    if not answers:
-        return (_number(name, valued),)
     return tuple(dict.fromkeys((_number(name, valued), *answers)))
 
 
@@ -223,20 +226,3 @@ def _answers(
     )
     scores = (codes.score(coding.system, coding.code) for coding in codings)
     return tuple(dict.fromkeys(Decimal(score) for score in scores if score is not None))
-
-
-def _limits(name: str, ranges: list[ReferenceRange], last: LastRanges) -> Limits:
-    """Low and high of the normal range: the one called "normal", or the only one without a type."""
-    usual = [r for r in ranges if r.type is None or coded.first_code(r.type) == "normal"]
-    if len(usual) != 1:
-        return NO_LIMITS
-    before = last.get(name)
-    if before is not None and before[0] == usual[0]:
-        return before[1]
-    limits = _limit(name, usual[0].low), _limit(name, usual[0].high)
-    last[name] = usual[0], limits
-    return limits
-
-
-def _limit(name: str, quantity: Quantity | None) -> Decimal | None:
-    return None if units.bound(name, quantity) else units.convert(name, quantity)

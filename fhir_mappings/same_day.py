@@ -47,12 +47,12 @@ Stated = tuple[Observation, F]  # a fact with the observation that states it; th
 
 
 def measurements(found: Sequence[Stated[Measurement]]) -> tuple[Measurement, ...]:
-    days = [(one.name, one.when and (one.when.earliest, one.when.latest)) for _, one in found]
+    days = [(m.name, m.when.earliest, m.when.latest) if m.when else (m.name,) for _, m in found]
     return _settle(found, days, _measured, lambda m: m.value)
 
 
 def assessments(found: Sequence[Stated[Assessment]]) -> tuple[Assessment, ...]:
-    days = [(one.name, one.level, one.when and (one.when.earliest, one.when.latest)) for _, one in found]
+    days = [(a.name, a.level, *((a.when.earliest, a.when.latest) if a.when else ())) for _, a in found]
     return _settle(found, days, _assessed, lambda a: (a.value, a.items))
 
 
