@@ -39,6 +39,8 @@ def settle(entries: Sequence[Entry], as_of: date) -> tuple[Finding, ...]:
     for entry in entries:
         if entry.finding.status == "past" and HISTORY not in entry.finding.concepts:
             over[entry.finding.concepts].append(entry)
+    if not over:
+        return tuple([entry.finding for entry in entries])
     return tuple(
         _judge(entry, [one for one in over.get(entry.finding.concepts, ()) if _same(entry, one)], as_of)
         if entry.finding.status == "active"
@@ -50,6 +52,8 @@ def settle(entries: Sequence[Entry], as_of: date) -> tuple[Finding, ...]:
 def _judge(active: Entry, over: Sequence[Entry], as_of: date) -> Finding:
     """The finding as it is; past where the problem list ended it; disputed where an end may concern it."""
     finding = active.finding
+    if not over:
+        return finding
     if _is(active, ENCOUNTER) and any(_is(one, PROBLEM_LIST) and _ended_since(one, finding, as_of) for one in over):
         return replace(finding, status="past", label=_remark(finding, "ended on the problem list"))
     rivals = sorted(one.finding.source for one in over if not _earlier(one, finding, as_of))

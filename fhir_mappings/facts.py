@@ -49,7 +49,8 @@ def facts(chart: Chart, as_of: date) -> Facts:
     if chart.patient and chart.patient.birthDate and patient.age_years is None:
         refused.append(Refused(f"Patient/{chart.patient_id}", "birth date not plausible"))
     measurements, assessments = past(measured), past(assessed)
-    found = tuple(_possible(finding, as_of) for finding in findings.read(chart, as_of))
+    last_day = as_of + CLOCK_SLACK
+    found = [_possible(finding, last_day) for finding in findings.read(chart, as_of)]
     refused += [Refused(one.source, f"{FUTURE}, the date is not used") for one, usable in found if not usable]
     in_words = [KINDS[key] for key in medications.in_words(chart)]
     performed = imaging.read(chart)
@@ -59,7 +60,7 @@ def facts(chart: Chart, as_of: date) -> Facts:
     return Facts(
         as_of=as_of,
         patient=patient,
-        findings=tuple(one for one, _ in found),
+        findings=tuple([one for one, _ in found]),
         measurements=measurements,
         assessments=assessments,
         imaging=images,
@@ -110,15 +111,15 @@ def _in_future(chart: Chart, fact: Dated, as_of: date) -> bool:
     return not (len(written) > dates.DAY and written[: dates.DAY] <= as_of.isoformat())
 
 
-def _possible(finding: Finding, as_of: date) -> tuple[Finding, bool]:
+def _possible(finding: Finding, last_day: date) -> tuple[Finding, bool]:
     """The finding, and whether its dates can be true. One with an impossible date is there, nobody knows since when.
 
     It then counts as new, and no examination is known to have followed it.
     """
-    known = [when for when in (finding.onset, finding.recorded) if when]
-    if all(when.earliest <= as_of + CLOCK_SLACK for when in known):
-        return finding, True
-    return replace(finding, onset=None, recorded=None), False
+    onset, recorded = finding.onset, finding.recorded
+    if (onset and onset.earliest > last_day) or (recorded and recorded.earliest > last_day):
+        return replace(finding, onset=None, recorded=None), False
+    return finding, True
 
 
 def _kinds(chart: Chart, state: str) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ ELSEWHERE = frozenset(
         HISTORY,
     }
 )
+NO_LEVELS: frozenset[str] = frozenset()
 SIDES = {"laterality_left": "left", "laterality_right": "right", "laterality_bilateral": "bilateral"}
 
 
@@ -46,17 +47,19 @@ def read(chart: Chart, as_of: date) -> tuple[Finding, ...]:
 
 
 def _finding(chart: Chart, kept: Kept[Condition], pathology: frozenset[str], as_of: date) -> Finding:
-    condition, sites = kept.resource, levels(kept.resource.bodySite)
+    condition = kept.resource
+    sites = levels(condition.bodySite) if condition.bodySite else NO_LEVELS
+    begun = clinical_dates.onset(condition)  # a condition is dated by its onset, else by its recording
     return Finding(
         source=kept.reference,
         concepts=kept.concepts | _of_the_spine(kept, sites) | histology.types_of(condition, kept.concepts, pathology),
         label=coded.label(condition.code),
-        onset=dates.when(clinical_dates.onset(condition)),
-        recorded=_recorded(condition),
+        onset=kept.when if begun else None,
+        recorded=_recorded(condition, dates.when(condition.recordedDate) if begun else kept.when),
         status=_status(kept, as_of),
         certain=coded.first_code(condition.verificationStatus) not in SUSPECTED,
         levels=sites,
-        laterality=_side(condition.bodySite or ()),
+        laterality=_side(condition.bodySite) if condition.bodySite else None,
         primary=_primary(chart, condition),
     )
 
@@ -72,14 +75,14 @@ def _of_the_spine(kept: Kept[Condition], sites: frozenset[str]) -> frozenset[str
     return frozenset({"spinal_metastasis"}) if levels(bony) else coded.NO_CONCEPTS
 
 
-def _recorded(condition: Condition) -> When | None:
+def _recorded(condition: Condition, recorded: When | None) -> When | None:
     """When it was first asserted, where that is earlier than its recording: an import is stamped with its own day.
 
     Onset and recording are kept apart, and rules choose: urgency counts either of them as new (an old deficit that is
     recorded again may be worse), what followed a finding is counted from its onset.
     """
-    stated = (one.valueDateTime for one in extensions.named(condition.extension, ASSERTED))
-    known = [when for text in (condition.recordedDate, *stated) if (when := dates.when(text))]
+    stated = [dates.when(one.valueDateTime) for one in extensions.named(condition.extension, ASSERTED)]
+    known = [when for when in (recorded, *stated) if when]
     return min(known, key=lambda when: when.latest) if known else None
 
 
@@ -110,8 +113,7 @@ def _status(kept: Kept[Condition], as_of: date) -> str:
     status = coded.first_code(kept.resource.clinicalStatus)
     if status in PAST or HISTORY in kept.concepts:
         return "past"
-    ended = conflicts.ended(kept.resource, as_of)
-    return "past" if status is None and ended else "active"
+    return "past" if status is None and conflicts.ended(kept.resource, as_of) else "active"
 
 
 def levels(sites: Iterable[CodeableConcept] | None) -> frozenset[str]:
@@ -119,14 +121,15 @@ def levels(sites: Iterable[CodeableConcept] | None) -> frozenset[str]:
 
     "Upper" or "lower" of a site makes no level of it: only a code of the spine does.
     """
-    found = (codes.level(one.system, one.code) for site in sites or () for one in _codings(site))
-    return frozenset(level for level in found if level)
+    found = [codes.level(one.system, one.code) for site in sites or () for one in _codings(site)]
+    return frozenset([level for level in found if level]) if found else NO_LEVELS
 
 
-def _codings(site: CodeableConcept) -> Iterator[Coding]:
-    yield from site.coding or ()
+def _codings(site: CodeableConcept) -> list[Coding]:
+    found = list(site.coding or ())
     for qualifier in extensions.named(site.extension, LOCATION):
-        yield from (qualifier.valueCodeableConcept.coding or ()) if qualifier.valueCodeableConcept else ()
+        found += (qualifier.valueCodeableConcept.coding or ()) if qualifier.valueCodeableConcept else ()
+    return found
 
 
 def _reasons(chart: Chart) -> Iterator[Finding]:
