@@ -10,7 +10,6 @@ from fhir_mappings.chart import Chart
 from fhir_mappings.extensions import CORE
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import ABSENT, CodeableConcept, Component, Observation, Quantity, ReferenceRange
-from fhir_mappings.same_day import Stated
 from fhir_mappings.scored import GRADED as GRADED
 from fhir_mappings.scored import GRADES as GRADES
 from fhir_mappings.scored import NUMBERED as NUMBERED
@@ -58,8 +57,11 @@ def read(chart: Chart) -> tuple[tuple[Measurement, ...], tuple[Assessment, ...],
     for kept in chart.of(Observation):
         if kept.reference not in replaced:
             reading.take(kept)
-    found = same_day.measurements(reading.measured), same_day.assessments(reading.assessed)
-    return *found, tuple(reading.not_read)
+    return (
+        same_day.measurements(reading.measured, reading.measured_by),
+        same_day.assessments(reading.assessed, reading.assessed_by),
+        tuple(reading.not_read),
+    )
 
 
 def doubtful(known: Iterable[Measurement | Assessment], not_read: Sequence[NotRead]) -> frozenset[str]:
@@ -92,11 +94,16 @@ def _replaced(chart: Chart) -> frozenset[str]:
 
 
 class _Reading:
-    """What the results of one chart say, collected in their order."""
+    """What the results of one chart say, collected in their order, each with the observation that says it.
+
+    These stand in lists of their own: a pair for each result would be one object more for the garbage collector.
+    """
 
     def __init__(self) -> None:
-        self.measured: list[Stated[Measurement]] = []
-        self.assessed: list[Stated[Assessment]] = []
+        self.measured: list[Measurement] = []
+        self.measured_by: list[Observation] = []
+        self.assessed: list[Assessment] = []
+        self.assessed_by: list[Observation] = []
         self.not_read: list[NotRead] = []
         # A chart repeats the laboratory's range with every result of a name: the last of each name, and what it says.
         self._ranges: dict[str, tuple[ReferenceRange, Limits]] = {}
@@ -109,9 +116,11 @@ class _Reading:
             self._measure(kept, name, valued)
         for found in scored.read(kept, observation):
             if isinstance(found, Measurement):
-                self.measured.append((observation, found))
+                self.measured.append(found)
+                self.measured_by.append(observation)
             elif isinstance(found, Assessment):
-                self.assessed.append((observation, found))
+                self.assessed.append(found)
+                self.assessed_by.append(observation)
             else:
                 self.not_read.append(found)
 
@@ -130,8 +139,8 @@ class _Reading:
             elif not _on_scale(name, value):
                 self.not_read.append(NotRead(reference, name, "outside its scale", when))
             else:
-                known = Measurement(reference, name, value, when, low, high, label, (), bound)
-                self.measured.append((observation, known))
+                self.measured.append(Measurement(reference, name, value, when, low, high, label, (), bound))
+                self.measured_by.append(observation)
                 if when is None:
                     self.not_read.append(NotRead(reference, name, UNDATED))
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from fhir_mappings import clinical_dates, dates
 from fhir_mappings.resources import Observation
-from hooks.facts import Assessment, Measurement
+from hooks.facts import Assessment, Measurement, When
 
 F = TypeVar("F", Measurement, Assessment)
 
@@ -43,52 +43,65 @@ ORDER = {
 HIGHER_IS_WORSE = frozenset({"sins", "tomita", "katagiri"})
 
 
-Stated = tuple[Observation, F]  # a fact with the observation that states it; they come newest first
+def measurements(found: Sequence[Measurement], stated: Sequence[Observation]) -> tuple[Measurement, ...]:
+    """`stated`: the observation of each; they come newest first."""
+    return _settle(found, stated, [m.name for m in found], _measured, lambda m: m.value)
 
 
-def measurements(found: Sequence[Stated[Measurement]]) -> tuple[Measurement, ...]:
-    days = [(m.name, m.when.earliest, m.when.latest) if m.when else (m.name,) for _, m in found]
-    return _settle(found, days, _measured, lambda m: m.value)
+def assessments(found: Sequence[Assessment], stated: Sequence[Observation]) -> tuple[Assessment, ...]:
+    """`stated`: the observation of each; they come newest first."""
+    return _settle(found, stated, [(a.name, a.level) for a in found], _assessed, lambda a: (a.value, a.items))
 
 
-def assessments(found: Sequence[Stated[Assessment]]) -> tuple[Assessment, ...]:
-    days = [(a.name, a.level, *((a.when.earliest, a.when.latest) if a.when else ())) for _, a in found]
-    return _settle(found, days, _assessed, lambda a: (a.value, a.items))
+def _day(when: When | None) -> Hashable:
+    """A mere date for one day: most are."""
+    if when is None or when.earliest == when.latest:
+        return when and when.earliest
+    return when.earliest, when.latest
 
 
 def _settle(
-    found: Sequence[Stated[F]],
-    groups: Sequence[Hashable],
+    found: Sequence[F],
+    stated: Sequence[Observation],
+    subjects: Sequence[Hashable],
     caution: Callable[[F], tuple[object, ...]],
     value: Callable[[F], object],
 ) -> tuple[F, ...]:
-    """The facts in their order, but each group of one name and day in the order that this module gives it."""
-    first: dict[Hashable, int] = {}
-    several: dict[Hashable, list[int]] = {}  # most days have one result of a name, and no list is made for it
-    for place, group in enumerate(groups):
-        there = first.setdefault(group, place)
+    """The facts in their order, but each group of one subject and day in the order that this module gives it."""
+    first: dict[Hashable, dict[Hashable, int]] = {}
+    several: dict[Hashable, list[int]] = {}  # most days have one result of a name, and nothing is made for it
+    for place, subject in enumerate(subjects):
+        days = first.get(subject)
+        if days is None:
+            days = first[subject] = {}
+        day = _day(found[place].when)
+        there = days.setdefault(day, place)
         if there != place:
-            several.setdefault(group, [there]).append(place)
-    settled = [fact for _, fact in found]
+            several.setdefault((subject, day), [there]).append(place)
+    settled = list(found)
     for where in several.values():
-        for place, fact in zip(where, _order([found[i] for i in where], caution, value), strict=True):
+        ordered = _order([found[i] for i in where], [stated[i] for i in where], caution, value)
+        for place, fact in zip(where, ordered, strict=True):
             settled[place] = fact
     return tuple(settled)
 
 
 def _order(
-    group: Sequence[Stated[F]], caution: Callable[[F], tuple[object, ...]], value: Callable[[F], object]
+    group: Sequence[F],
+    stated: Sequence[Observation],
+    caution: Callable[[F], tuple[object, ...]],
+    value: Callable[[F], object],
 ) -> list[F]:
     """By the clock, latest first, and what the clock cannot tell apart by caution, with a remark on the first."""
-    clock = [dates.clock(clinical_dates.effective(observation)) for observation, _ in group]
+    clock = [dates.clock(clinical_dates.effective(observation)) for observation in stated]
     zones = {moment.tzinfo is None for moment in clock if moment}
     told = None not in clock and len(zones) == 1
-    moments = [(moment, fact) for moment, (_, fact) in zip(clock, group, strict=True) if moment] if told else []
+    moments = [(moment, fact) for moment, fact in zip(clock, group, strict=True) if moment] if told else []
     stamped = sorted(moments, key=lambda pair: pair[0], reverse=True)
     ties = (
         [[fact for _, fact in same] for _, same in groupby(stamped, key=lambda pair: pair[0])]
         if told
-        else [[fact for _, fact in group]]
+        else [list(group)]
     )
     ordered: list[F] = []
     for tie in ties:
