@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
+from hooks.sealed import sealed
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class When:
@@ -49,7 +51,7 @@ class Patient:
     deceased: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@sealed
 class Finding:
     """A problem, diagnosis or symptom. `concepts` are value-set names; `levels` where in the spine it is sited.
 
@@ -74,7 +76,7 @@ class Finding:
         return self.onset or self.recorded
 
 
-@dataclass(frozen=True, slots=True)
+@sealed
 class Measurement:
     """A number in the unit that the rules use for its name (`units`), with the laboratory's own limits in that unit."""
 
@@ -89,7 +91,7 @@ class Measurement:
     bound: str = ""  # ">" or "<": the true value lies beyond the number, which so may warn and must not reassure
 
 
-@dataclass(frozen=True, slots=True)
+@sealed
 class Assessment:
     """A score or graded examination, of one vertebral level where it has one. `items` are a score's parts by name."""
 
@@ -106,7 +108,7 @@ class Assessment:
         return int(self.value) if self.value is not None and self.value.isdigit() else None
 
 
-@dataclass(frozen=True, slots=True)
+@sealed
 class Imaging:
     """An imaging study that was performed. `regions`: cervical, thoracic, lumbar, sacral, whole, spine (not stated)."""
 
@@ -117,7 +119,7 @@ class Imaging:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@sealed
 class Order:
     """A request for imaging, a consult or a procedure; `draft` when it belongs to the ordering session of this call."""
 
@@ -132,7 +134,7 @@ class Order:
     elsewhere: bool = False  # a body site is stated, and it lies outside the spine
 
 
-@dataclass(frozen=True, slots=True)
+@sealed
 class Medication:
     """A drug ordered or given. `dose_mg` as written, None when not stated; `concepts` are the agents.
 
@@ -163,7 +165,7 @@ class Irradiated:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@sealed
 class Procedure:
     """Something done to the patient: surgery, radiotherapy, augmentation, dental care.
 
