@@ -75,10 +75,11 @@ def referred(raw: Raw, *urls: str) -> list[str]:
 
     Most extensions refer to nothing, and need not be decoded to tell: only an escape could spell that member otherwise.
     """
-    if raw is ABSENT or ((text := bytes(raw)).find(b'"valueReference"') < 0 and b"\\" not in text):
+    text = bytes(raw)
+    if b'"valueReference"' not in text and b"\\" not in text:
         return []
-    named_references = [one.valueReference for one in named(raw, *urls)]
-    return [one.reference for one in named_references if one and one.reference]
+    stated = [one.valueReference for one in named(raw, *urls)]
+    return [one.reference for one in stated if one and one.reference]
 
 
 def references(raw: Raw) -> list[str]:

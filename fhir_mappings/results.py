@@ -87,7 +87,7 @@ def _replaced(chart: Chart) -> frozenset[str]:
     named = [
         reference
         for kept in chart.of(Observation)
-        if kept.resource.extension is not ABSENT
+        if kept.resource.extension is not ABSENT  # asked here, since it spares most of them the call
         for reference in extensions.referred(kept.resource.extension, REPLACES)
     ]
     return frozenset([versions.resolved(chart.names, reference) for reference in named])
@@ -146,14 +146,15 @@ class _Reading:
 
     def _limits(self, name: str, ranges: list[ReferenceRange]) -> Limits:
         """Low and high of the normal range: the one called "normal", or the only one without a type."""
-        usual = [r for r in ranges if r.type is None or coded.first_code(r.type) == "normal"]
-        if len(usual) != 1:
+        if len(ranges) > 1 or ranges[0].type is not None:
+            ranges = [r for r in ranges if r.type is None or coded.first_code(r.type) == "normal"]
+        if len(ranges) != 1:
             return NO_LIMITS
-        before = self._ranges.get(name)
-        if before is not None and before[0] == usual[0]:
+        usual, before = ranges[0], self._ranges.get(name)
+        if before is not None and before[0] == usual:
             return before[1]
-        limits = _limit(name, usual[0].low), _limit(name, usual[0].high)
-        self._ranges[name] = usual[0], limits
+        limits = _limit(name, usual.low), _limit(name, usual.high)
+        self._ranges[name] = usual, limits
         return limits
 
 
@@ -170,14 +171,18 @@ def measured(
     """
     names = _names(coded.concepts(observation.code) if concepts is None else concepts)
     found: list[tuple[str, Observation | Component]] = [(names[0], observation)] if names else []
-    for component in observation.component or ():
-        found += [(name, component) for name in _names(coded.concepts(component.code))]
+    if observation.component:
+        for component in observation.component:
+            found += [(name, component) for name in _names(coded.concepts(component.code))]
     return found
 
 
 def _names(concepts: frozenset[str]) -> list[str]:
     """Hardly ever more than one."""
-    names = [MEASUREMENTS[concept] for concept in concepts if concept in MEASUREMENTS]
+    names = []
+    for concept in concepts:
+        if concept in MEASUREMENTS:
+            names.append(MEASUREMENTS[concept])
     if len(names) > 1:
         names.sort(key=_ORDER.index)
     return names

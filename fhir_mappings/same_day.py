@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from fhir_mappings import clinical_dates, dates
 from fhir_mappings.resources import Observation
-from hooks.facts import Assessment, Measurement, When
+from hooks.facts import Assessment, Measurement
 
 F = TypeVar("F", Measurement, Assessment)
 
@@ -53,13 +53,6 @@ def assessments(found: Sequence[Assessment], stated: Sequence[Observation]) -> t
     return _settle(found, stated, [(a.name, a.level) for a in found], _assessed, lambda a: (a.value, a.items))
 
 
-def _day(when: When | None) -> Hashable:
-    """A mere date for one day: most are."""
-    if when is None or when.earliest == when.latest:
-        return when and when.earliest
-    return when.earliest, when.latest
-
-
 def _settle(
     found: Sequence[F],
     stated: Sequence[Observation],
@@ -74,7 +67,8 @@ def _settle(
         days = first.get(subject)
         if days is None:
             days = first[subject] = {}
-        day = _day(found[place].when)
+        when = found[place].when
+        day: Hashable = when and (when.earliest if when.earliest == when.latest else (when.earliest, when.latest))
         there = days.setdefault(day, place)
         if there != place:
             several.setdefault((subject, day), [there]).append(place)
