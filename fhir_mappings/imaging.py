@@ -153,8 +153,8 @@ def _once(chart: Chart, found: Iterable[Imaging]) -> list[Imaging]:
 
 
 def _kind(one: Imaging) -> str:
-    """The type of the record."""
-    return one.source.partition("/")[0]
+    """The type of the record: "Type/id", or "Type without id" and where it came."""
+    return one.source.partition("/")[0].partition(" ")[0]
 
 
 class _Told:

@@ -127,7 +127,7 @@ class _Reading:
     def _measure(self, kept: Kept[Observation], name: str, valued: Observation | Component) -> None:
         """What one element says: one measurement, or several where a number and its coded answers contradict."""
         observation, reference, when, quantity = kept.resource, kept.reference, kept.when, valued.valueQuantity
-        if quantity is not None and quantity.comparator:
+        if quantity is not None and quantity.comparator and quantity.value is not None:
             label, bound = _reported(quantity), units.bound(name, quantity)
         else:
             label, bound = coded.label(valued.code), ""

@@ -90,7 +90,8 @@ def read(kept: Kept[Observation], observation: Observation) -> Iterable[Assessme
 def _trend(kept: Kept[Observation]) -> Iterator[Assessment]:
     trend = [TRENDS[c] for c in coded.concepts(kept.resource.valueCodeableConcept) if c in TRENDS]
     if trend:
-        yield Assessment(kept.reference, "disease_status", trend[0], kept.when)
+        gravest = min(trend, key=same_day.ORDER["disease_status"].index)
+        yield Assessment(kept.reference, "disease_status", gravest, kept.when)
 
 
 def _scored(kept: Kept[Observation], observation: Observation, name: str) -> Iterator[Assessment | NotRead]:

@@ -101,3 +101,29 @@ def test_an_odd_prohibition_never_becomes_an_order() -> None:
 def test_a_condition_of_nothing_but_odd_elements_is_refused() -> None:
     odd = dict.fromkeys(("meta", "bodySite", "onsetDateTime", "onsetPeriod", "abatementPeriod", "recordedDate"), 5)
     assert weakness(**odd).unreadable == ("Condition/c1: the resource cannot be read",)
+
+
+@pytest.mark.parametrize("kind", ["ImagingStudy", "Procedure", "ServiceRequest"])
+def test_an_examination_without_an_id_counts(kind: str) -> None:
+    done = {
+        "resourceType": kind,
+        "status": "available" if kind == "ImagingStudy" else "completed",
+        "intent": "order",
+        "subject": SUBJECT,
+        "code": coded(LNC, "42698-1"),
+        "procedureCode": [coded(LNC, "42698-1")],
+        "started": "2026-11-01",
+        "authoredOn": "2026-11-01",
+        "performedDateTime": "2026-11-01",
+    }
+    assert [(one.source, one.modality) for one in facts(done).imaging] == [(f"{kind} without id (conditions 2)", "MR")]
+
+
+def test_a_bound_without_a_number_is_refused_alone() -> None:
+    bound = {"comparator": "<", "unit": "mg/dL"}
+    found = facts(
+        observation(coded(LNC, "2160-0"), id="odd", valueQuantity=bound),
+        observation(coded(LNC, "2160-0"), id="plain", valueQuantity=quantity(1.2, "mg/dL")),
+    )
+    assert [one.source for one in found.measurements] == ["Observation/plain"]
+    assert found.unreadable == ("Observation/odd: creatinine: value not understood",)

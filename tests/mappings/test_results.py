@@ -219,6 +219,13 @@ def test_disease_status() -> None:
     assert facts(resource).assessments[0].value == "worsened"
 
 
+@pytest.mark.parametrize("codes", [("268910001", "271299001"), ("271299001", "359746009", "268910001")])
+def test_of_several_disease_statuses_the_gravest_counts(codes: tuple[str, ...]) -> None:
+    several = {"coding": [{"system": SCT, "code": code} for code in codes]}
+    resource = observation(coded(LNC, "97509-4"), valueCodeableConcept=several)
+    assert facts(resource).assessments[0].value == "worsened"
+
+
 # Scores sent as text
 
 PAIN, ECOG, KPS = (coded(LNC, code) for code in ("72514-3", "89247-1", "89243-0"))
