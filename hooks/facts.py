@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 from hooks.sealed import sealed
 
@@ -227,7 +228,7 @@ class Facts:
     _active: Mapping[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
     _newest: Mapping[str, Measurement] = field(init=False, repr=False, compare=False)
     _assessed: Mapping[str, tuple[Assessment, ...]] = field(init=False, repr=False, compare=False)
-    _found: dict[tuple[str, ...], tuple[Finding, ...]] = field(init=False, repr=False, compare=False)
+    _found: dict[tuple[object, ...], Any] = field(init=False, repr=False, compare=False)  # and see hooks.asked_once
 
     def __post_init__(self) -> None:
         active: dict[str, list[int]] = {}
@@ -258,7 +259,7 @@ class Facts:
 
     def finding(self, *concepts: str) -> tuple[Finding, ...]:
         """Active findings that carry one of the concepts."""
-        found = self._found.get(concepts)
+        found: tuple[Finding, ...] | None = self._found.get(concepts)
         if found is None:
             places = {place for concept in concepts if concept in self._active for place in self._active[concept]}
             found = self._found[concepts] = tuple([self.findings[place] for place in sorted(places)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from hooks.asked_once import asked_once
 from hooks.facts import Facts, Finding, Medication
 from hooks.questions import cancer
 
@@ -24,6 +25,7 @@ GIVEN = ("completed", "in-progress")
 PRECURSORS = ("myeloma_smouldering", "mgus", "plasmacytoma_solitary", "myeloma_in_remission")
 
 
+@asked_once
 def indications(facts: Facts) -> tuple[Finding, ...]:
     """What the cancer dose is for: metastases of bone, else myeloma that is not marked as one of its precursors."""
     return cancer.bone_metastases(facts) or myeloma(facts)
@@ -65,6 +67,7 @@ def _counts(medication: Medication, facts: Facts, days: Decimal) -> bool:
     return medication.status == "active" or (medication.status == "completed" and recent)
 
 
+@asked_once
 def picked(facts: Facts, *concepts: str) -> tuple[Medication, ...]:
     """Draft orders for a bone agent that the clinician has just picked or is about to sign."""
     return facts.selected_medications(*(concepts or AGENTS))

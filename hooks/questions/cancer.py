@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hooks.asked_once import asked_once
 from hooks.facts import Facts, Finding
 
 SECONDARY = frozenset(
@@ -67,6 +68,7 @@ HAEMATOLOGICAL = frozenset(
 )
 
 
+@asked_once
 def any_cancer(facts: Facts) -> tuple[Finding, ...]:
     """Cancer past or current: enough for the red-flag rules (NICE NG234 speaks of "past or current")."""
     wanted = PRIMARY | SECONDARY | {HISTORY, UNSPECIFIED, BY_STAGE}
@@ -78,6 +80,7 @@ def primaries(facts: Facts, *, certain: bool = False) -> tuple[Finding, ...]:
     return tuple(f for f in facts.finding(*PRIMARY) if f.certain or not certain)
 
 
+@asked_once
 def primary_sites(facts: Facts) -> frozenset[str]:
     """Names of all primaries on record, active or past: which histology may the metastases have?"""
     return frozenset().union(*(f.concepts & PRIMARY for f in facts.findings))
@@ -95,11 +98,13 @@ def origins(facts: Facts, metastases: tuple[Finding, ...]) -> tuple[Finding, ...
     return () if None in named else tuple(dict.fromkeys(f for f in named if f))
 
 
+@asked_once
 def bone_metastases(facts: Facts) -> tuple[Finding, ...]:
     """Confirmed, active metastases of bone, the spine included."""
     return tuple(f for f in facts.finding(*BONE) if f.certain)
 
 
+@asked_once
 def spinal_metastases(facts: Facts) -> tuple[Finding, ...]:
     """Confirmed, active metastases known to be in the spine. C79.51 without a spinal site is not among them."""
     return tuple(f for f in bone_metastases(facts) if "spinal_metastasis" in f.concepts or f.levels)
@@ -121,6 +126,7 @@ def names(facts: Facts) -> tuple[str, ...]:
     return (full, "past cancer" if full.startswith("past") else "cancer")
 
 
+@asked_once
 def name(facts: Facts) -> str:
     """The patient's cancer in two or three words, for a summary: the one that the bone metastases come from first."""
     recorded = [f for f in facts.findings if f.concepts & PRIMARY]

@@ -8,6 +8,7 @@ from decimal import Decimal
 from importlib import resources
 
 from hooks import knowledge
+from hooks.asked_once import asked_once
 from hooks.facts import Facts, Finding, Measurement, Order, Procedure, When
 
 CONSULTS = {
@@ -25,6 +26,7 @@ THRESHOLDS = knowledge.read_thresholds(
 )
 
 
+@asked_once
 def comfort_focused(facts: Facts) -> tuple[Finding | Procedure, ...]:
     """Hospice care that is active. Palliative care and a do-not-resuscitate order alone are not limits of treatment.
 
@@ -66,6 +68,7 @@ def newest(*dates: When | None) -> When | None:
     return max(known, key=lambda when: when.latest) if known else None
 
 
+@asked_once
 def pain_scores(facts: Facts, days: Decimal) -> tuple[Measurement, ...]:
     """Dated pain scores not older than `days`, newest first."""
     scores = (m for m in facts.measurements if m.name == "pain_score")

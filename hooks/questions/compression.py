@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from hooks.asked_once import asked_once
 from hooks.facts import Assessment, Facts, Finding, Procedure, When
 from hooks.questions import levels, neurology, treatment
 
@@ -13,6 +14,7 @@ LOW = frozenset({"escc-0", "escc-1a", "escc-1b"})
 HIGH = frozenset({"escc-2", "escc-3"})
 
 
+@asked_once
 def by_level(facts: Facts) -> tuple[Assessment, ...]:
     """The newest ESCC grade of each level."""
     newest: dict[str | None, Assessment] = {}
@@ -27,6 +29,7 @@ def worst(facts: Facts) -> Assessment | None:
     return max(by_level(facts), key=lambda a: GRADES.index(a.value or ""), default=None)
 
 
+@asked_once
 def below_cord(facts: Facts) -> tuple[Assessment, ...]:
     """Grades from 1c up at levels without a cord: there the question is whether the cauda equina is compressed."""
     return tuple(a for a in by_level(facts) if a.value not in LOW and a.level in levels.BELOW_CORD)
@@ -38,12 +41,14 @@ def roots_unknown(facts: Facts) -> tuple[str, ...]:
     return tuple(asked.format(level=a.level) for a in below_cord(facts))
 
 
+@asked_once
 def confirmed(facts: Facts) -> tuple[Finding | Assessment, ...]:
     """Compression as a confirmed diagnosis, or ESCC 2 or 3 at a level of the cord, however old."""
     graded = (a for a in by_level(facts) if a.value in HIGH and a.level not in levels.BELOW_CORD)
     return (*neurology.confirmed_compression(facts), *graded)
 
 
+@asked_once
 def current(facts: Facts, days: Decimal) -> tuple[Finding | Assessment, ...]:
     """Confirmed compression that is new or newly recorded and that no surgery or radiotherapy has followed."""
     new = (one for one in confirmed(facts) if neurology.is_new(one, facts, days))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hooks.asked_once import asked_once
 from hooks.facts import Facts, Finding, Imaging, Order, When
 
 MRI_WHOLE = ("mri_whole_spine",)
@@ -16,6 +17,7 @@ WHOLE = frozenset({"cervical", "thoracic", "lumbar"})
 CT_ORDERS = ("ct_spine", "ct_cervical", "ct_thoracic", "ct_lumbar", "ct_myelogram")
 
 
+@asked_once
 def spine_studies(facts: Facts, *modalities: str) -> tuple[Imaging, ...]:
     """Performed studies of any part of the spine, newest first."""
     return tuple(i for i in facts.imaging if i.modality in modalities and i.regions)
@@ -49,6 +51,7 @@ def pending(facts: Facts, *concepts: str) -> tuple[Order, ...]:
     return tuple(o for o in facts.orders if o.concepts & wanted and o.status in ("active", "draft"))
 
 
+@asked_once
 def pending_whole_spine_mri(facts: Facts) -> tuple[Order, ...]:
     """Whole-spine MRI on order, as one order or as three regions."""
     whole = pending(facts, *MRI_WHOLE)
@@ -64,6 +67,7 @@ def ordered_regions(order: Order) -> frozenset[str]:
     return frozenset().union(*(MRI_REGIONS.get(concept, frozenset()) for concept in order.concepts))
 
 
+@asked_once
 def mri_contraindicated(facts: Facts) -> tuple[Finding, ...]:
     """A recorded contraindication, which is more than an implant that asks for a check."""
     return facts.finding("mri_contraindicated")

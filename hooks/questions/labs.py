@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from hooks.asked_once import asked_once
 from hooks.card_text import BOUND_WORDS
 from hooks.facts import Facts, Measurement
 
@@ -55,6 +56,7 @@ def calcium(
     return None if found and found.bound == ("<" if highest else ">") else found
 
 
+@asked_once
 def _judged(facts: Facts, days: Decimal | None, pairing_days: Decimal | None, highest: bool) -> Calcium | None:
 
     def fresh(name: str) -> Measurement | None:
@@ -117,6 +119,7 @@ def _one_place(value: Decimal) -> str:
     return f"{value.quantize(Decimal('0.1'), rounding='ROUND_FLOOR')}"
 
 
+@asked_once
 def creatinine_clearance(facts: Facts) -> Clearance | None:
     """Cockcroft-Gault from age, actual body weight and serum creatinine, or the laboratory's own if that is newer.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from itertools import takewhile
 
+from hooks.asked_once import asked_once
 from hooks.facts import Assessment, Facts, Finding, When
 
 # NICE NG234's symptoms and signs of cord or cauda equina compression, as far as value sets exist for them.
@@ -22,11 +23,13 @@ COMPRESSION = ("spinal_cord_compression", "cauda_equina")
 IMPAIRED_GRADES = frozenset("abcd")  # Frankel and AIS letters with a deficit; e is normal
 
 
+@asked_once
 def deficits(facts: Facts) -> tuple[Finding, ...]:
     """Active findings of a deficit, however old."""
     return facts.finding(*DEFICIT_WORDS)
 
 
+@asked_once
 def new_deficits(facts: Facts, days: Decimal) -> tuple[Finding | Assessment, ...]:
     """Deficits that began or were recorded at most `days` ago, and grades that are new or worse. Undated means new."""
     findings = tuple(f for f in deficits(facts) if is_new(f, facts, days))
@@ -85,6 +88,7 @@ def newest_grades(facts: Facts) -> tuple[Assessment, ...]:
     return tuple(a for scale in ("frankel", "ais") for a in facts.assessed(scale)[:1] if a.value)
 
 
+@asked_once
 def signs(facts: Facts) -> tuple[Finding | Assessment, ...]:
     """Deficits that an examiner can find, and newest grades that show one: more than radicular pain alone."""
     findings = tuple(f for f in deficits(facts) if f.concepts & (DEFICIT_WORDS.keys() - {"radiculopathy"}))
@@ -110,11 +114,13 @@ def intact(facts: Facts, days: Decimal) -> tuple[Assessment, ...]:
     return tuple(a for a in fresh if a.name not in facts.doubtful)
 
 
+@asked_once
 def suspected_compression(facts: Facts) -> tuple[Finding, ...]:
     """Cord or cauda equina compression on record, confirmed or only suspected."""
     return facts.finding(*COMPRESSION)
 
 
+@asked_once
 def confirmed_compression(facts: Facts) -> tuple[Finding, ...]:
     return tuple(f for f in suspected_compression(facts) if f.certain)
 

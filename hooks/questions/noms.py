@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hooks import knowledge
+from hooks.asked_once import asked_once
 from hooks.facts import Assessment, Fact, Facts, Finding
 from hooks.knowledge import KnowledgeError, Threshold
 from hooks.questions import care, compression, histology, imaging, neurology, stability, treatment
@@ -91,6 +92,7 @@ class Noms:
         return f"NOMS row {self.row.number} ({self.words}){ours}: {self.row.says}."
 
 
+@asked_once
 def of(facts: Facts) -> Noms:
     """The first row that surely matches. A row that may match for want of an axis ends the search without one."""
     axes = axes_of(facts)

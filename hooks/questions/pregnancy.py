@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from hooks.asked_once import asked_once
 from hooks.facts import Assessment, Facts, Finding, When
 
 Sign = Finding | Assessment
 
 
+@asked_once
 def signs(facts: Facts, longest_days: Decimal) -> tuple[Sign, ...]:
     """Entries that say "pregnant", not older than a pregnancy can be, and not answered by a later negative result."""
     found: tuple[Sign, ...] = (*facts.finding("pregnancy"), *_answers(facts, "positive"))
@@ -23,6 +25,7 @@ def is_certain(sign: Sign) -> bool:
     return isinstance(sign, Assessment) or sign.certain
 
 
+@asked_once
 def excluded(facts: Facts, days: Decimal) -> tuple[Sign, ...]:
     """Negative results, and entries "not pregnant", surely not older than `days`."""
     return tuple(sign for sign in _negatives(facts) if sign.when and sign.when.surely_within(days, facts.as_of))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hooks.asked_once import asked_once
 from hooks.facts import Assessment, Facts, Measurement
 from hooks.scores import sins
 
@@ -50,6 +51,7 @@ def of(assessment: Assessment) -> Instability | None:
     return Instability(sins.Score(worse, highest), items.get("pain"), assessment, contradictory=True)
 
 
+@asked_once
 def by_level(facts: Facts) -> tuple[Instability, ...]:
     """The newest usable SINS of each level. Of those without a level, all that may be of different lesions."""
     newest: dict[str, Instability] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from hooks import advice, knowledge, proposals
+from hooks.asked_once import asked_once
 from hooks.facts import Assessment, Fact, Facts, Finding, When
 from hooks.outcomes import CannotTell, Outcome, Recommend, Suggestion, Wording
 from hooks.questions import cancer, care, compression, histology, imaging, levels, neurology, noms, treatment
@@ -16,6 +17,7 @@ SENSITIVE, UNFIT = 4, 7  # NOMS rows in which radiotherapy comes first
 Found = tuple[Finding | Assessment, ...]
 
 
+@asked_once
 def decide(facts: Facts) -> Outcome:
     """R6, R8, R10, E3, E4, E8, E13, E14: confirmed compression that was not treated since, new or old.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hooks import knowledge, proposals
+from hooks.asked_once import asked_once
 from hooks.facts import Assessment, Fact, Facts, Imaging
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
 from hooks.questions import cancer, care, compression, imaging, neurology, treatment
@@ -32,6 +33,7 @@ def decide(facts: Facts) -> Outcome:
     return _by_last_imaging(facts, (*metastases, *cancer.primaries(facts)[:1]))
 
 
+@asked_once
 def urgent_imaging(facts: Facts) -> tuple[Fact, ...]:
     """Why imaging is wanted now, not at an interval: back pain not yet imaged, a new deficit, new compression."""
     days = KNOWLEDGE.value("new_deficit")

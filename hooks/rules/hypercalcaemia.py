@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hooks import knowledge
+from hooks.asked_once import asked_once
 from hooks.facts import Fact, Facts
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend
 from hooks.questions import cancer, care, labs
@@ -34,6 +35,7 @@ def decide(facts: Facts) -> Outcome:
     return NotApplicable(f"{calcium} is neither raised nor severely low", calcium.because)
 
 
+@asked_once
 def emergency(facts: Facts) -> labs.Calcium | None:
     """The calcium, if it is recent and so high that lowering it comes before all else: bone agents then treat that."""
     calcium = _calcium(facts)
@@ -41,6 +43,7 @@ def emergency(facts: Facts) -> labs.Calcium | None:
     return calcium if urgent else None
 
 
+@asked_once
 def raised(facts: Facts) -> labs.Calcium | None:
     """The calcium, if it is recent and high enough for this rule to speak of it."""
     calcium = _calcium(facts)
@@ -48,6 +51,7 @@ def raised(facts: Facts) -> labs.Calcium | None:
     return calcium if high else None
 
 
+@asked_once
 def _calcium(facts: Facts) -> labs.Calcium | None:
     """Of different values of one time the highest, unless only the lowest asks for something."""
     lowest, highest = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hooks import advice, knowledge, proposals
+from hooks.asked_once import asked_once
 from hooks.facts import Fact, Facts, Finding, Imaging
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
 from hooks.questions import cancer, care, imaging, neurology
@@ -10,6 +11,7 @@ from hooks.questions import cancer, care, imaging, neurology
 KNOWLEDGE = knowledge.load(__name__)
 
 
+@asked_once
 def decide(facts: Facts) -> Outcome:
     """R25 B, R30, E2: past or present cancer and back pain that is current and that no MRI or CT has followed.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hooks import advice, knowledge, proposals
+from hooks.asked_once import asked_once
 from hooks.facts import Assessment, Fact, Facts, Finding, Imaging, When
 from hooks.outcomes import CannotTell, Outcome, Recommend, Wording
 from hooks.questions import cancer, care, compression, imaging, neurology, noms, treatment
@@ -12,6 +13,7 @@ SURGEON = "consult_spine_neurosurgery"
 Found = tuple[Finding | Assessment, ...]
 
 
+@asked_once
 def decide(facts: Facts) -> Outcome:
     """R25 A, R21, R32, E1, E3, E4, E7, E13: past or present cancer and a deficit that began or was recorded lately.
 

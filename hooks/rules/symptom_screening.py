@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hooks import knowledge
+from hooks.asked_once import asked_once
 from hooks.facts import Assessment, Fact, Facts, Finding, Measurement
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend
 from hooks.questions import cancer, care, imaging, neurology
@@ -77,6 +78,7 @@ def _compared(facts: Facts) -> tuple[Fact, ...]:
     return (*ecog, *neurology.grades(facts), *deficits, *imaging.spine_studies(facts, "MR"))
 
 
+@asked_once
 def _function(facts: Facts) -> tuple[Measurement | Assessment, ...]:
     """Frankel, ASIA, ECOG or Karnofsky values of late."""
     values: tuple[Measurement | Assessment, ...] = (
