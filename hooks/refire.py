@@ -14,6 +14,7 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 from importlib import resources
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, get_args
 
@@ -30,6 +31,8 @@ OF_THE_SESSION = frozenset({"when", "selected"})
 # How the record calls a thing, and not what it says: an encounter diagnosis has another id at each visit.
 NAMES_ONLY = frozenset({"label", "source", "primary", "disputed_by"})
 AT_ONCE = "stat"  # the priority of orders in an emergency
+SPEAKING = (Recommend, CannotTell)
+Written = dict[int, str]  # by a fact's identity: the fact as it goes into fingerprints
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +74,21 @@ class RefireKnowledge:
         return NO_REASON if ours and reason not in rule.override_reasons else reason or NO_REASON
 
 
-def state(decision: Decision) -> State | None:
+def state(decision: Decision, written: Written | None = None) -> State | None:
     """What an override would be keyed on; None for a rule that says nothing, or that must never be silenced.
 
     A question on the closing card is silenced like a card. What failed is not: failure never looks calm.
+    `written` is filled, for the other decisions about the same facts.
     """
     outcome = decision.outcome
-    if not isinstance(outcome, Recommend | CannotTell) or (isinstance(outcome, CannotTell) and not outcome.ask):
+    if not isinstance(outcome, SPEAKING) or (isinstance(outcome, CannotTell) and not outcome.ask):
         return None
     rest = longest_rest(decision.rule, outcome)
-    return State(decision.rule, fingerprint(decision.rule, decision.version, outcome), rest) if rest else None
+    if not rest:
+        return None
+    return State(
+        decision.rule, fingerprint(decision.rule, decision.version, outcome, {} if written is None else written), rest
+    )
 
 
 def longest_rest(rule: str, outcome: Recommend | CannotTell) -> int:
@@ -98,21 +106,25 @@ def longest_rest(rule: str, outcome: Recommend | CannotTell) -> int:
 def _is_emergency(outcome: Recommend | CannotTell) -> bool:
     if not isinstance(outcome, Recommend):
         return False
-    orders = (order for suggestion in outcome.suggestions for order in suggestion.create)
-    return outcome.says.indicator == "critical" or any(order.priority == AT_ONCE for order in orders)
+    if outcome.says.indicator == "critical":
+        return True
+    return any(order.priority == AT_ONCE for suggestion in outcome.suggestions for order in suggestion.create)
 
 
-def fingerprint(rule: str, version: str, outcome: Recommend | CannotTell) -> str:
+def fingerprint(rule: str, version: str, outcome: Recommend | CannotTell, written: Written) -> str:
     """32 hexadecimal digits that change with any fact behind the outcome, with what it says, and with what it asks for.
 
     What a card says is part of it: rules read more facts than they name as their grounds (an implant, hospice care, the
     primary tumour), and whoever overrode the card has not seen what it would say now. Not part of it: ids, under which
     the same entry may come again, and the times of draft orders, which are new in each session.
     """
+    for fact in outcome.because:
+        if id(fact) not in written:
+            written[id(fact)] = _of_fact(fact)
     said = (
         rule,
         version,
-        sorted(set(map(_of_fact, outcome.because))),
+        sorted({written[id(fact)] for fact in outcome.because}),
         sorted(outcome.missing),
         _of_card(outcome) if isinstance(outcome, Recommend) else (),
     )
@@ -126,24 +138,26 @@ def _of_card(outcome: Recommend) -> tuple[object, ...]:
 
 
 def _of_fact(fact: Fact) -> str:
-    parts = [_plain(getattr(fact, name)) for name in _PARTS[type(fact), getattr(fact, "draft", False)]]
-    return f"{type(fact).__name__}{parts}"
+    kind = type(fact)
+    values = _PARTS[kind, getattr(fact, "draft", False)](fact)
+    # Most are of the kinds that need no call of ours.
+    parts = [value if type(value) in _WRITTEN_ALIKE else _plain(value) for value in values]
+    return f"{kind.__name__}{parts}"
 
 
-def _parts(kind: type, draft: bool) -> tuple[str, ...]:
+def _parts(kind: type, draft: bool) -> attrgetter[tuple[object, ...]]:
     left_out = NAMES_ONLY | OF_THE_SESSION if draft else NAMES_ONLY
-    return tuple(field.name for field in fields(kind) if field.name not in left_out)
+    return attrgetter(*(field.name for field in fields(kind) if field.name not in left_out))
 
 
-_PARTS: Mapping[tuple[type, bool], tuple[str, ...]] = {
+_PARTS: Mapping[tuple[type, bool], attrgetter[tuple[object, ...]]] = {
     (kind, draft): _parts(kind, draft) for kind in get_args(Fact) for draft in (False, True)
 }
+_WRITTEN_ALIKE = frozenset({type(None), str, bool, int, Decimal})  # in every process
 
 
 def _plain(value: object) -> object:
     """What is written alike in every process: sets have no order of their own."""
-    if value is None or isinstance(value, str | bool | Decimal):  # most are
-        return value
     if isinstance(value, frozenset):
         return sorted(value)
     if isinstance(value, When):  # written like this in half the time that its own repr takes
@@ -200,5 +214,6 @@ def _review(entry: Mapping[str, Any]) -> Mapping[str, str]:
 
 def states(live: Iterable[Decision]) -> dict[str, State]:
     """By rule: what may be silenced among some decisions."""
-    found = {one.rule: state(one) for one in live}
+    written: Written = {}  # several rules rest on the same facts
+    found = {one.rule: state(one, written) for one in live}
     return {rule: one for rule, one in found.items() if one is not None}
