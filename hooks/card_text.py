@@ -14,8 +14,15 @@ from hooks.units import UNITS
 SUMMARY_LIMIT = 139  # CDS Hooks: fewer than 140 characters
 LABEL_LIMIT = 80
 READ_LIMIT = 2000
-_SPECIAL = re.compile(r"([\\`*_\[\]{}()#|~!:@])")
-_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+# What begins a mark, a tag, a link or an address, and how it is written so that it begins none.
+_SPECIAL = re.compile(r"[\\`*_\[\]{}()#|~!:@&<>]|www\.")
+_INERT = {
+    **{mark: f"\\{mark}" for mark in "\\`*_[]{}()#|~!:@"},
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    "www.": "www\\.",
+}
 MODALITY_WORDS = {"MR": "MRI", "CT": "CT", "NM": "nuclear medicine scan", "PT": "PET", "XR": "plain film"}
 ASSESSMENT_WORDS = {
     "sins": "SINS",
@@ -44,6 +51,7 @@ SPELT_OUT = {  # value-set names that do not read as English
     "rfa_bone": "radiofrequency ablation of bone",
     "pathological_vertebral_fracture_neoplastic": "vertebral fracture through tumour",
 }
+_GRAVITY = {concept: place for place, concept in enumerate(DEFICIT_WORDS)}
 BOUND_WORDS = {"": "", ">": "above ", "<": "below "}
 MEASUREMENT_WORDS = {
     "calcium": "total calcium",
@@ -69,16 +77,20 @@ def escape(text: str) -> str:
     line = " ".join(text.split())
     if len(line) > LABEL_LIMIT:
         line = line[: LABEL_LIMIT - 1] + "…"
-    return _SPECIAL.sub(r"\\\1", line.translate(_ENTITIES)).replace("www.", "www\\.")
+    return _SPECIAL.sub(_inert, line)
+
+
+def _inert(found: re.Match[str]) -> str:
+    return _INERT[found[0]]
 
 
 def describe(fact: Fact) -> str:
     """One fact as a line: what, as the record words it, and when. The label of a score or test would only repeat it."""
     words = _words(fact)
-    label = "" if isinstance(fact, Measurement | Assessment) else escape(fact.label)
+    label = "" if isinstance(fact, (Measurement, Assessment)) else escape(fact.label)
     if label and label.lower() != words.lower():
         words = f"{words} (“{label}”)"
-    draft = isinstance(fact, Order | Medication) and fact.draft  # of this session: its date says nothing
+    draft = isinstance(fact, (Order, Medication)) and fact.draft  # of this session: its date says nothing
     return words if draft else f"{words}, {dated(fact)}"
 
 
@@ -130,15 +142,19 @@ def _finding_words(finding: Finding) -> str:
 
 def _concept_words(concepts: Iterable[str]) -> str:
     """The most telling concept in words; value-set names are written so that this reads as English."""
-    known = sorted(concepts, key=lambda c: (list(DEFICIT_WORDS).index(c) if c in DEFICIT_WORDS else 99, -len(c), c))
-    if not known:
+    concept = min(concepts, key=_least_telling, default=None)
+    if concept is None:
         return "entry"
-    concept = known[0]
     if concept in DEFICIT_WORDS or concept in SPELT_OUT:
         return DEFICIT_WORDS.get(concept) or SPELT_OUT[concept]
     if concept.startswith("consult_"):
         return f"{concept.removeprefix('consult_').replace('_', ' ')} consult"
     return concept.replace("_", " ").replace("mri", "MRI").replace("ct ", "CT ")
+
+
+def _least_telling(concept: str) -> tuple[int, int, str]:
+    """Sorts the most telling one first: a deficit, the gravest before all, else the longest name."""
+    return _GRAVITY.get(concept, len(_GRAVITY)), -len(concept), concept
 
 
 def shorten(summary: str) -> str:
@@ -160,7 +176,10 @@ def sentence(words: str) -> str:
 
 def section(title: str, lines: Iterable[str]) -> str:
     """A headed list, or nothing when there are no lines. What two rules say alike is said once."""
-    first: dict[str, str] = {}
-    for line in lines:
-        first.setdefault(line.replace("*", "").rstrip(".").casefold(), line)
-    return "\n- ".join([f"**{title}**", *first.values()]) if first else ""
+    told = list(lines)
+    if len(told) > 1:
+        first: dict[str, str] = {}
+        for line in told:
+            first.setdefault(line.replace("*", "").rstrip(".").casefold(), line)
+        told = list(first.values())
+    return "\n- ".join([f"**{title}**", *told]) if told else ""

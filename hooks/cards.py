@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hooks import closing_card, companion, knowledge, mentions, offers, override_reasons
+from hooks import card_ids, closing_card, companion, knowledge, mentions, offers, override_reasons
 from hooks.card_text import describe, section, shorten
 from hooks.facts import Facts
 from hooks.knowledge import Knowledge
@@ -91,7 +89,7 @@ def build(
     for card in cards:
         if client.plain_detail:
             _make_plain(card, client)
-        _identify(card, seed)
+        card_ids.give(card, seed)
     return cards
 
 
@@ -123,14 +121,15 @@ def _groups(spoken: Iterable[Spoken]) -> list[list[Spoken]]:
 
 
 def _rank(one: Spoken) -> int:
-    return INDICATORS.index(one.outcome.says.indicator)
+    return _RANKS[one.outcome.says.indicator]
 
 
 def _urgency(group: list[Spoken]) -> int:
     return max(_rank(one) for one in group)
 
 
-_CRITICAL = INDICATORS.index("critical")
+_RANKS = {indicator: place for place, indicator in enumerate(INDICATORS)}
+_CRITICAL = _RANKS["critical"]
 
 
 def _card(
@@ -188,9 +187,10 @@ def _named(reference: str) -> str:
 def _detail(group: list[Spoken], facts: Facts) -> str:
     outcomes = [one.outcome for one in group]
     also = [] if len(group) == 1 else [f"{one.outcome.says.summary}" for one in group[1:]]
+    found = {id(fact): fact for outcome in outcomes for fact in outcome.because}  # several may rest on one fact
     parts = [
         section("Also", also),
-        section("Found", (describe(fact) for outcome in outcomes for fact in outcome.because)),
+        section("Found", map(describe, found.values())),
         section(
             "Do", _ordered_not_given([line for outcome in outcomes for line in outcome.says.do] + _by_hand(outcomes))
         ),
@@ -271,17 +271,3 @@ def _make_plain(card: Card, client: Client) -> None:
     card["detail"] = plain(card["detail"])
     if client.content_type_key:
         card["extension"] = {**card.get("extension", {}), client.content_type_key: "text/plain"}
-
-
-def _identify(card: Card, seed: bytes) -> None:
-    """UUIDs that depend on the request and on what the card says: a repeated call gives the same bytes.
-
-    Not on its place: when the card before it is silenced, feedback on that one must not be taken for this one's.
-    """
-    rest = [card.get(part) for part in ("source", "extension", "suggestions")]
-    words = (card["summary"], card["detail"], repr(rest))
-    said = hashlib.sha256(b"\n".join((seed, *map(str.encode, words)))).hexdigest()
-    card["uuid"] = str(uuid.uuid5(uuid.NAMESPACE_OID, said))
-    suggestions: list[Card] = card.get("suggestions", [])
-    for index, suggestion in enumerate(suggestions):
-        suggestion["uuid"] = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{said} suggestion {index}"))

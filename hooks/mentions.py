@@ -56,6 +56,8 @@ IDEAS: dict[str, Idea] = {
 
 def lines(facts: Facts) -> list[str]:
     """One line for each idea that is mentioned and not coded, the most urgent first; then which texts were not read."""
+    if not (facts.mentions or facts.texts_unread):
+        return []
     reason = scope.outside(facts)
     if facts.patient.deceased or scope.is_child(facts):
         return []

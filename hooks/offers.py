@@ -15,12 +15,14 @@ def once(offers: Sequence[tuple[Suggestion, ...]]) -> list[tuple[Suggestion, ...
     regional order" must not turn into both orders because an emergency asked for the whole spine first.
     """
     kept: list[list[Suggestion]] = []
+    offered: set[str] = set()
     for row in offers:
         kept.append([])
         for suggestion in row:
-            offered = {name for earlier in kept for one in earlier for name in _names(one)}
-            if not _names(suggestion) <= offered:
+            names = _names(suggestion)
+            if not names <= offered:
                 kept[-1].append(suggestion)
+                offered |= names
             elif suggestion.create:
                 _hand_over(kept, suggestion)
     return [tuple(row) for row in kept]
