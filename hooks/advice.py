@@ -77,7 +77,7 @@ def _tissue_first(facts: Facts) -> bool:
     """A blood cancer that is active, or no primary to explain the spine: a past one beside another cancer does not."""
     if facts.finding(*cancer.HAEMATOLOGICAL):
         return True
-    if any(f.concepts & cancer.PRIMARY - {"primary_unknown"} for f in cancer.primaries(facts)):
+    if any(f.concepts & cancer.NAMED_PRIMARY for f in cancer.primaries(facts)):
         return False
     sites = cancer.primary_sites(facts)
     return not sites - {"primary_unknown"} or bool(sites & cancer.HAEMATOLOGICAL)

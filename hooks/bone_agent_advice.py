@@ -18,7 +18,7 @@ def words(facts: Facts) -> dict[str, str]:
     filled = {"clearance": shown, "Clearance": sentence(shown), "disease": "bone metastases", "what": "Bone metastases"}
     if not cancer.bone_metastases(facts):
         return {**filled, "disease": "myeloma", "what": "Myeloma"}
-    entries = (f for f in (*cancer.primaries(facts), *facts.findings) if f.concepts & cancer.PRIMARY)
+    entries = (*cancer.primaries(facts), *cancer.recorded_primaries(facts))
     known = [f for f in entries if not f.concepts & set(PRECURSORS)]
     if not known:
         return filled

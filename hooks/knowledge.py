@@ -13,7 +13,9 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
+from hooks import template
 from hooks.outcomes import INDICATORS, Wording
+from hooks.template import Template
 
 UNIT_WORDS = {"d": "days", "h": "hours", "wk": "weeks", "mo": "months", "a": "years", "1": "", "{score}": ""}
 KEYS = {
@@ -58,11 +60,16 @@ class Threshold:
     source: str
     note: str = ""
     decides: bool = True
+    words: str = field(init=False, repr=False, compare=False)  # number and unit as a card says them
 
-    def __str__(self) -> str:
+    def __post_init__(self) -> None:
         unit = UNIT_WORDS.get(self.unit, self.unit)
         one = self.value == 1 and self.unit in UNIT_WORDS
-        return f"{self.value.normalize():f} {unit.removesuffix('s') if one else unit}".strip()
+        words = f"{self.value.normalize():f} {unit.removesuffix('s') if one else unit}".strip()
+        object.__setattr__(self, "words", words)
+
+    def __str__(self) -> str:
+        return self.words
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,29 +111,32 @@ class Knowledge:
     rests: Mapping[str, int]  # days, by variant of the card: where it may rest for less than the rule
     review: Mapping[str, str]
     words: Mapping[str, str] = field(init=False, repr=False, compare=False)  # thresholds as card texts say them
+    _texts: Mapping[str, Template] = field(init=False, repr=False, compare=False)  # by variant of the card
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "words", {name: str(threshold) for name, threshold in self.thresholds.items()})
+        words = {name: threshold.words for name, threshold in self.thresholds.items()}
+        object.__setattr__(self, "words", words)
+        object.__setattr__(self, "_texts", {variant: template.of(text, words) for variant, text in self.cards.items()})
 
     def value(self, name: str) -> Decimal:
         """The bare number of a threshold. KeyError for a name that the file does not define."""
         return self.thresholds[name].value
 
     def card(self, variant: str, **words: str) -> Wording:
-        """The text of a card, its {placeholders} filled from `words` and from the thresholds."""
-        fill = {**self.words, **words}
-        text = self.cards[variant]
-        return Wording(
-            indicator=text.indicator,
-            summary=text.summary.format_map(fill),
-            do=tuple(line.format_map(fill) for line in text.do),
-            why=tuple(line.format_map(fill) for line in text.why),
-            why_not=tuple(line.format_map(fill) for line in text.why_not),
-        )
+        """The text of a card, its {placeholders} filled from `words` and from the thresholds.
+
+        KnowledgeError where a word is called like a threshold; KeyError for a word that the text needs and has not.
+        """
+        return self._texts[variant].wording(self._fill(words))
 
     def text(self, variant: str, **words: str) -> str:
         """The first instruction of a card text: for a line that one rule adds to another's card."""
-        return self.card(variant, **words).do[0]
+        return self._texts[variant].first(self._fill(words))
+
+    def _fill(self, words: Mapping[str, str]) -> Mapping[str, str]:
+        if not self.words.keys().isdisjoint(words):
+            raise KnowledgeError(f"{self.rule}: a word is called like a threshold: {sorted(self.words.keys() & words)}")
+        return {**self.words, **words}
 
 
 @cache
@@ -218,7 +228,7 @@ def _card(name: str, key: str, entry: Mapping[str, Any]) -> Wording:
         why_not=tuple(entry.get("why_not", ())),
     )
     try:
-        for line in (text.summary, *text.do, *text.why, *text.why_not):
+        for line in template.lines(text):
             list(string.Formatter().parse(line))
     except ValueError as error:
         raise KnowledgeError(f"{name}.toml: card.{key}: {error}") from error
@@ -230,11 +240,6 @@ def _rest(name: str, entry: Mapping[str, Any]) -> int | None:
     if rest is not None and (type(rest) is not int or not 0 <= rest <= LONGEST_REST):
         raise KnowledgeError(f"{name}.toml: longest_rest must be a whole number of days from 0 to {LONGEST_REST}")
     return rest
-
-
-def _rests(name: str, cards: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    found = {key: _rest(name, entry) for key, entry in cards.items()}
-    return {key: rest for key, rest in found.items() if rest is not None}
 
 
 def _review(name: str, entry: Mapping[str, Any]) -> Mapping[str, str]:

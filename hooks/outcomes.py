@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeVar
 
 from hooks.facts import Fact
 
+AnyFact = TypeVar("AnyFact", bound=Fact)
 INDICATORS = ("info", "warning", "critical")  # in rising order
 
 
@@ -150,3 +152,23 @@ OUTCOME_NAMES = {
 def references(facts: Iterable[Fact]) -> list[str]:
     """The resources behind some facts, each once, in the order given."""
     return list(dict.fromkeys([fact.source for fact in facts]))
+
+
+def each_once(facts: Iterable[AnyFact]) -> tuple[AnyFact, ...]:
+    """The same facts, each once, in the order given.
+
+    Told apart by their sources first, since no two of them are often alike: the hash of a fact, which is that of all
+    that it says, costs more than what a rule does with it.
+    """
+    by_source: dict[str, list[AnyFact]] = {}
+    kept = []
+    for fact in facts:
+        known = by_source.get(fact.source)
+        if known is None:
+            by_source[fact.source] = [fact]
+        elif fact in known:
+            continue
+        else:
+            known.append(fact)
+        kept.append(fact)
+    return tuple(kept)

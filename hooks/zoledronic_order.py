@@ -7,7 +7,7 @@ from decimal import Decimal
 from hooks import bone_agent_orders, knowledge
 from hooks.card_text import BOUND_WORDS, number
 from hooks.facts import Fact, Facts, Measurement, Medication
-from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Suggestion, Wording
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Suggestion, Wording, each_once
 from hooks.questions import bone_agents, labs, zoledronic_dose
 from hooks.questions.zoledronic_dose import TABLE
 
@@ -60,7 +60,7 @@ def judge(
     stops = tuple(fact for said in held if said.says.indicator == "critical" for fact in said.because)
     if stops:
         why = "the dose: another check of the order stops the agent first"
-        return CannotTell((why,), because=tuple(dict.fromkeys((*because, *stops))))
+        return CannotTell((why,), because=each_once((*because, *stops)))
     if right is None:
         return _sex_unknown(orders, clearance)
     if all(m.dose_mg is None for m in orders) and right == TABLE.value("dose_full"):
@@ -73,13 +73,13 @@ def _fits(facts: Facts, because: tuple[Fact, ...]) -> Outcome:
     course = zoledronic_dose.course(facts, TEXTS.value("course"))
     if course is None:
         return CannotTell(("creatinine at an earlier dose: none is recorded",), because=because)
-    because = tuple(dict.fromkeys((*because, course.last)))
+    because = each_once((*because, course.last))
     when = course.last.when.text if course.last.when else ""
     if course.now is None or course.now.bound:
         return CannotTell((f"creatinine since the last zoledronic acid ({when})",), ask=True, because=because)
     if course.baseline is None or not _near(course.baseline, course.last):
         return CannotTell((f"creatinine at the last zoledronic acid ({when})",), because=because)
-    because = tuple(dict.fromkeys((*because, course.baseline, course.now)))
+    because = each_once((*because, course.baseline, course.now))
     return NotApplicable("the dose fits the clearance, and creatinine has not risen since the last dose", because)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hooks.asked_once import asked_once
 from hooks.facts import Facts, Finding
+from hooks.outcomes import each_once
 
 SECONDARY = frozenset(
     {
@@ -55,6 +56,8 @@ PRIMARY_WORDS = {
     "primary_unknown": "cancer of unknown primary",
 }
 PRIMARY = frozenset(PRIMARY_WORDS) - {"mgus"}  # a precursor, not a cancer
+NAMED_PRIMARY = PRIMARY - {"primary_unknown"}
+ANY_CANCER = PRIMARY | SECONDARY | {HISTORY, UNSPECIFIED, BY_STAGE}
 HAEMATOLOGICAL = frozenset(
     {
         "primary_myeloma",
@@ -71,8 +74,7 @@ HAEMATOLOGICAL = frozenset(
 @asked_once
 def any_cancer(facts: Facts) -> tuple[Finding, ...]:
     """Cancer past or current: enough for the red-flag rules (NICE NG234 speaks of "past or current")."""
-    wanted = PRIMARY | SECONDARY | {HISTORY, UNSPECIFIED, BY_STAGE}
-    return tuple(f for f in facts.findings if f.concepts & wanted)
+    return tuple([f for f in facts.findings if not f.concepts.isdisjoint(ANY_CANCER)])
 
 
 def primaries(facts: Facts, *, certain: bool = False) -> tuple[Finding, ...]:
@@ -81,21 +83,28 @@ def primaries(facts: Facts, *, certain: bool = False) -> tuple[Finding, ...]:
 
 
 @asked_once
+def recorded_primaries(facts: Facts) -> tuple[Finding, ...]:
+    """Every entry of a primary, active or past, confirmed or not."""
+    return tuple([f for f in facts.findings if not f.concepts.isdisjoint(PRIMARY)])
+
+
+@asked_once
 def primary_sites(facts: Facts) -> frozenset[str]:
     """Names of all primaries on record, active or past: which histology may the metastases have?"""
-    return frozenset().union(*(f.concepts & PRIMARY for f in facts.findings))
+    return frozenset().union(*(f.concepts & PRIMARY for f in recorded_primaries(facts)))
 
 
+@asked_once
 def known_primaries(facts: Facts) -> tuple[Finding, ...]:
     """Confirmed primaries, active or past; "primary unknown" is none."""
-    return tuple(f for f in facts.findings if f.certain and f.concepts & PRIMARY - {"primary_unknown"})
+    return tuple(f for f in recorded_primaries(facts) if f.certain and f.concepts & NAMED_PRIMARY)
 
 
 def origins(facts: Facts, metastases: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """The primaries that some metastases are said to come from; none unless each of them names one on record."""
-    known = {f.source: f for f in facts.findings if f.concepts & PRIMARY}
+    known = {f.source: f for f in recorded_primaries(facts)}
     named = [known.get(f.primary or "") for f in metastases]
-    return () if None in named else tuple(dict.fromkeys(f for f in named if f))
+    return () if None in named else each_once(f for f in named if f)
 
 
 @asked_once
@@ -129,8 +138,7 @@ def names(facts: Facts) -> tuple[str, ...]:
 @asked_once
 def name(facts: Facts) -> str:
     """The patient's cancer in two or three words, for a summary: the one that the bone metastases come from first."""
-    recorded = [f for f in facts.findings if f.concepts & PRIMARY]
-    active = [*origins(facts, bone_metastases(facts)), *primaries(facts), *recorded]
+    active = [*origins(facts, bone_metastases(facts)), *primaries(facts), *recorded_primaries(facts)]
     if active:
         site = next(s for s in PRIMARY_WORDS if s in active[0].concepts)
         return PRIMARY_WORDS[site] if active[0].status == "active" else f"past {PRIMARY_WORDS[site]}"

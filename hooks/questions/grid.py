@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hooks.card_text import sentence
 from hooks.facts import Fact, Facts
+from hooks.outcomes import each_once
 from hooks.questions import compression, histology, neurology, noms, recorded, stability
 
 NOT_KNOWN = "not known"
@@ -70,7 +71,7 @@ def _aged(facts: Facts, name: str, counted: tuple[Fact, ...]) -> tuple[Fact, ...
 
 
 def _once(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
-    return tuple(dict.fromkeys(facts))
+    return each_once(facts)
 
 
 def _neurologic(axes: noms.Axes) -> str:

@@ -66,7 +66,7 @@ def radiosensitivity(facts: Facts) -> Radiosensitivity:
 
     Where every bone metastasis names the primary that it comes from, the others do not matter.
     """
-    recorded = tuple(f for f in facts.findings if f.certain and f.concepts & cancer.PRIMARY - {"primary_unknown"})
+    recorded = cancer.known_primaries(facts)
     named = tuple(f for f in cancer.origins(facts, cancer.bone_metastases(facts)) if f in recorded)
     primaries = named or recorded
     if not primaries:

@@ -14,6 +14,7 @@ from hooks import knowledge
 from hooks.asked_once import asked_once
 from hooks.facts import Assessment, Fact, Facts, Finding
 from hooks.knowledge import KnowledgeError, Threshold
+from hooks.outcomes import each_once
 from hooks.questions import care, compression, histology, imaging, neurology, stability, treatment
 
 
@@ -159,7 +160,7 @@ def axes_of(facts: Facts) -> Axes:
         kind=kind.kind,
         fit=fit,
         missing=(*no_sins, *no_grade, *no_examination, *((kind.missing,) if kind.missing else ()), *no_fitness),
-        because=tuple(dict.fromkeys((*mechanical, *graded, *current, *deficits, *intact, *kind.because, *systemic))),
+        because=each_once((*mechanical, *graded, *current, *deficits, *intact, *kind.because, *systemic)),
     )
 
 

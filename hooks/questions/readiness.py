@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from hooks.facts import Assessment, Fact, Facts, Measurement, When
+from hooks.outcomes import each_once
 from hooks.questions import cancer, care, compression, neurology, stability, treatment
 
 SURVIVAL_SCORES = ("nesms", "tokuhashi", "katagiri", "bauer", "tomita")
@@ -15,12 +16,12 @@ def spinal_tumour(facts: Facts) -> tuple[Fact, ...]:
     fractures = tuple(f for f in facts.finding("pathological_vertebral_fracture_neoplastic") if f.levels)
     in_spine = cancer.suspected_spinal_metastases(facts)
     graded = (*compression.confirmed(facts), *compression.below_cord(facts))
-    return tuple(dict.fromkeys((*in_spine, *neurology.suspected_compression(facts), *graded, *fractures)))
+    return each_once((*in_spine, *neurology.suspected_compression(facts), *graded, *fractures))
 
 
 def emergency(facts: Facts, days: Decimal) -> tuple[Fact, ...]:
     """A new deficit or current compression: then no gap may delay the treatment."""
-    return tuple(dict.fromkeys((*compression.current(facts, days), *neurology.new_deficits(facts, days))))
+    return each_once((*compression.current(facts, days), *neurology.new_deficits(facts, days)))
 
 
 def _fresh(when: When | None, facts: Facts, days: Decimal) -> bool:

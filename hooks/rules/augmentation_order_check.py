@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hooks import knowledge, proposals
 from hooks.facts import Fact, Facts, Order
-from hooks.outcomes import CannotTell, Outcome, Recommend, Wording
+from hooks.outcomes import CannotTell, Outcome, Recommend, Wording, each_once
 from hooks.questions import cancer, compression, neurology, readiness, stability, treatment
 from hooks.scores import sins
 
@@ -24,7 +24,7 @@ def decide(facts: Facts) -> Outcome:
     gaps = _gaps(facts, drafts)
     because = (*drafts, *tumour[:2], *(fact for found in against.values() for fact in found))
     return Recommend(
-        because=tuple(dict.fromkeys(because)),
+        because=each_once(because),
         says=_wording(facts, tuple(against), gaps),
         missing=(*gaps, KNOWLEDGE.text("by_hand")),
         suggestions=proposals.consult(facts, "consult_spine_neurosurgery", tumour[:2], "urgent") if against else (),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hooks import knowledge, proposals
 from hooks.facts import Fact, Facts, Order
-from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording, each_once
 from hooks.questions import cancer, care, imaging, neurology, readiness, treatment
 
 KNOWLEDGE = knowledge.load(__name__)
@@ -74,7 +74,7 @@ def _recommend(facts: Facts, drafts: tuple[Order, ...], last: tuple[Fact, ...]) 
         studies="CT" if scan == "CT" else "MRI or CT",
     )
     return Recommend(
-        because=tuple(dict.fromkeys(because)),
+        because=each_once(because),
         says=Wording(
             text.indicator, text.summary, (*text.do, *proposals.spine_imaging_lines(facts)), text.why, text.why_not
         ),

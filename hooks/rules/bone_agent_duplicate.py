@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from hooks import knowledge
 from hooks.facts import Facts, Medication
-from hooks.outcomes import CannotTell, Outcome, Recommend, Suggestion
+from hooks.outcomes import CannotTell, Outcome, Recommend, Suggestion, each_once
 from hooks.questions import bone_agents
 
 KNOWLEDGE = knowledge.load(__name__)
@@ -86,7 +86,7 @@ def _answer(
         says = replace(says, why_not=(KNOWLEDGE.text("hypercalcaemia"),))
     removable = dict.fromkeys(m for m in (*drafts, *involved) if m.draft and m in involved)
     return Recommend(
-        because=tuple(dict.fromkeys((*drafts, *involved))),
+        because=each_once((*drafts, *involved)),
         says=says,
         missing=(DOSE_UNKNOWN,) if any(_dose_unknown(m) for m in involved) else (),
         suggestions=tuple(

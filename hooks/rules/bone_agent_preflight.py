@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hooks import advice, knowledge, proposals
 from hooks.card_text import sentence
 from hooks.facts import Fact, Facts, Medication
-from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording, each_once
 from hooks.questions import bone_agent_readiness, bone_agents, labs
 from hooks.questions.bone_agent_readiness import Check
 from hooks.rules import (
@@ -40,7 +40,7 @@ def decide(facts: Facts) -> Outcome:
     checks = _checks(facts, drafts, spoken)
     high = hypercalcaemia.raised(facts)
     known = (*(fact for check in checks for fact in check.because), *(high.because if high else ()))
-    because = tuple(dict.fromkeys((*drafts, *known)))
+    because = each_once((*drafts, *known))
     gaps = [check for check in checks if check.gap]
     if not gaps:
         return NotApplicable("calcium, clearance, vitamin D, dental check and pregnancy are settled", because)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hooks import advice, bone_agent_advice, bone_agent_holds, bone_agent_orders, knowledge
 from hooks.facts import Fact, Facts, Finding, Medication
-from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording, each_once
 from hooks.questions import bone_agent_readiness, bone_agents, cancer, care, labs, zoledronic_dose
 from hooks.questions.bone_agents import PRECURSORS
 from hooks.rules import bone_agent_hypocalcaemia
@@ -92,7 +92,7 @@ def _recommend(facts: Facts, indication: tuple[Finding, ...]) -> Recommend:
         else (*bone_agent_advice.calcium_first(facts), *text.do, *bone_agent_advice.kidneys_and_castration(facts))
     )
     return Recommend(
-        because=tuple(dict.fromkeys(because)),
+        because=each_once(because),
         says=Wording(text.indicator, text.summary, do, (*text.why, *bone_agent_advice.precursors(facts)), text.why_not),
         missing=_missing(facts, variant),
         suggestions=() if holds else bone_agent_orders.offers(facts, indication),

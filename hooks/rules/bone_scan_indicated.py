@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hooks import knowledge, proposals
 from hooks.facts import Fact, Facts, Finding, Imaging, Measurement
-from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording, each_once
 from hooks.questions import cancer, care, imaging
 from hooks.rules.bone_scan_low_yield import OWN_STAGING, studies
 from hooks.rules.follow_up_imaging import urgent_imaging
@@ -29,7 +29,7 @@ def decide(facts: Facts) -> Outcome:
         return CannotTell(("what MRI of the spine shows: it comes before a bone scan",), because=urgent)
     open_signs = tuple(sign for sign in signs if not _scanned(facts, sign))
     if not open_signs:
-        scans = tuple(dict.fromkeys(scan for sign in signs for scan in _scanned(facts, sign)))
+        scans = each_once(scan for sign in signs for scan in _scanned(facts, sign))
         return CannotTell(
             ("whether anything is new or worse since the bones were scanned",), because=(*scans, *signs, *_alp(facts))
         )

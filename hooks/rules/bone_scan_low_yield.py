@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from hooks import knowledge
 from hooks.facts import Fact, Facts, Measurement, Order
-from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Suggestion
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Suggestion, each_once
 from hooks.questions import cancer, care, imaging, labs, neurology
 from hooks.rules.spine_mri_for_pain import back_pain
 
@@ -98,7 +98,7 @@ def studies(facts: Facts) -> dict[str, str]:
 
 def _recommend(facts: Facts, variant: str, drafts: tuple[Order, ...], because: tuple[Fact, ...]) -> Recommend:
     return Recommend(
-        because=tuple(dict.fromkeys(because)),
+        because=each_once(because),
         says=KNOWLEDGE.card(variant, cancer=cancer.name(facts), **studies(facts)),
         suggestions=tuple(Suggestion("Remove the bone scan order", delete=(o.source,)) for o in drafts),
     )

@@ -7,7 +7,7 @@ from datetime import timedelta
 from hooks import advice, knowledge, proposals
 from hooks.asked_once import asked_once
 from hooks.facts import Assessment, Fact, Facts, Finding, When
-from hooks.outcomes import CannotTell, Outcome, Recommend, Suggestion, Wording
+from hooks.outcomes import CannotTell, Outcome, Recommend, Suggestion, Wording, each_once
 from hooks.questions import cancer, care, compression, histology, imaging, levels, neurology, noms, treatment
 
 KNOWLEDGE = knowledge.load(__name__)
@@ -38,7 +38,7 @@ def decide(facts: Facts) -> Outcome:
     because: tuple[Fact, ...] = (*open_now, *late, *neurology.signs(facts), *limits, *context, *placed)
     because = (*because, *cancer.primaries(facts)[:1], *(() if late else table.because))
     return Recommend(
-        because=tuple(dict.fromkeys(because)),
+        because=each_once(because),
         says=_late(facts, late) if late else _wording(facts, open_now, table, placed),
         missing=_missing(facts, (*open_now, *late), None if late else table),
         suggestions=_late_orders(facts, because) if late else _orders(facts, table, because, bool(placed)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hooks import emergency, knowledge, proposals
 from hooks.facts import Fact, Facts, Order, Procedure, When
-from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Suggestion, Wording
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Suggestion, Wording, each_once
 from hooks.questions import cancer, care, compression, neurology, readiness, stability, treatment
 from hooks.questions.care import CONSULTS
 
@@ -35,17 +35,15 @@ def decide(facts: Facts) -> Outcome:
     if not open_consults:
         return _all_asked(facts)
     calling = emergency.cards(facts)
-    because = tuple(
-        dict.fromkeys(
-            (
-                *metastases,
-                *cancer.primaries(facts)[:1],
-                *symptoms,
-                *_worse(facts),
-                *_consults(facts),
-                *_treatments(facts),
-                *(fact for one in calling for fact in one.because),
-            )
+    because = each_once(
+        (
+            *metastases,
+            *cancer.primaries(facts)[:1],
+            *symptoms,
+            *_worse(facts),
+            *_consults(facts),
+            *_treatments(facts),
+            *(fact for one in calling for fact in one.because),
         )
     )
     text = _text(facts, open_consults, symptoms, calling)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hooks import advice, knowledge, proposals
 from hooks.facts import Assessment, Fact, Facts, Finding, Order
-from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording, each_once
 from hooks.questions import cancer, care, imaging, neurology
 from hooks.rules.spine_mri_for_pain import back_pain
 
@@ -45,7 +45,7 @@ def _speak(
     if comfort and not urgent:
         missing = "whether there is a deficit: in comfort-focused care pain alone asks for no MRI"
         return CannotTell((missing,), because=(*comfort, *drafts, *neurology.grades(facts)))
-    because: tuple[Fact, ...] = tuple(dict.fromkeys((*drafts, *reason, *cancer.any_cancer(facts)[:1])))
+    because: tuple[Fact, ...] = each_once((*drafts, *reason, *cancer.any_cancer(facts)[:1]))
     variant = ("film" if film else "bone_scan") + ("_urgent" if urgent else "")
     scan = imaging.modality(facts)
     text = KNOWLEDGE.card(variant, cancer=cancer.name(facts), scan=scan)

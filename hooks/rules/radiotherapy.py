@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hooks import advice, knowledge, proposals
 from hooks.facts import Fact, Facts
-from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording, each_once
 from hooks.questions import cancer, care, histology, imaging, neurology, noms, stability, treatment
 
 KNOWLEDGE = knowledge.load(__name__)
@@ -38,7 +38,7 @@ def decide(facts: Facts) -> Outcome:
     open_question = _surgeon(facts)
     if open_question:
         return CannotTell(open_question, ask=ask, because=(*pain, *table.because))
-    because = tuple(dict.fromkeys((*metastases, *pain, *table.because)))
+    because = each_once((*metastases, *pain, *table.because))
     return Recommend(
         because=because,
         says=_wording(facts, table.row.number, table.line()),

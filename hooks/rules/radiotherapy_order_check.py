@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hooks import advice, knowledge, proposals
 from hooks.facts import Fact, Facts, Order, Procedure
-from hooks.outcomes import CannotTell, Outcome, Recommend, Suggestion, Wording
+from hooks.outcomes import CannotTell, Outcome, Recommend, Suggestion, Wording, each_once
 from hooks.questions import cancer, care, compression, histology, imaging, noms, pregnancy, readiness, treatment
 
 KNOWLEDGE = knowledge.load(__name__)
@@ -47,7 +47,7 @@ def decide(facts: Facts) -> Outcome:
     done = (*asked.prior, *asked.operated[:1])
     because = (*asked.pregnant, *asked.infected, *drafts, *tumour[:2], *asked.emergency, *done, *table)
     return Recommend(
-        because=tuple(dict.fromkeys(because)),
+        because=each_once(because),
         says=_wording(facts, asked),
         missing=(*asked.gaps, "earlier radiotherapy of the spine, here or elsewhere: usually not in this record"),
         suggestions=_suggestions(facts, tumour, asked),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hooks import knowledge, proposals
 from hooks.facts import Assessment, Fact, Facts, Finding, Order, Procedure, When
-from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording, each_once
 from hooks.questions import cancer, care, imaging, neurology, stability, treatment
 from hooks.questions.care import CONSULTS
 
@@ -75,7 +75,7 @@ def _seen_since(facts: Facts, reasons: tuple[Reason, ...]) -> tuple[Order, ...]:
 
 def _recommend(facts: Facts, reasons: tuple[Reason, ...], affected: tuple[Fact, ...]) -> Recommend:
     unstable = _unstable(facts)
-    because: tuple[Fact, ...] = tuple(dict.fromkeys((*reasons, *unstable, *affected[:1])))
+    because: tuple[Fact, ...] = each_once((*reasons, *unstable, *affected[:1]))
     variant = "comfort" if care.comfort_focused(facts) else "unstable" if unstable else "refer"
     disease = "Spinal metastases" if cancer.spinal_metastases(facts) else "Cord compression"
     text = KNOWLEDGE.card(variant, reason=_words(reasons), disease=disease)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hooks import advice, knowledge, proposals
 from hooks.asked_once import asked_once
 from hooks.facts import Fact, Facts, Finding, Imaging
-from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording, each_once
 from hooks.questions import cancer, care, imaging, neurology
 
 KNOWLEDGE = knowledge.load(__name__)
@@ -34,7 +34,7 @@ def decide(facts: Facts) -> Outcome:
         answered = tuple(i for p in current for i in imaging.answered_by(facts, p, "MR", "CT"))
         return CannotTell(
             ("whether the pain is new or worse since the spine was imaged",),
-            because=(*dict.fromkeys(answered), *current),
+            because=(*each_once(answered), *current),
         )
     infected = advice.infected(facts)
     known = (*open_pain, *infected, *cancer.any_cancer(facts)[:2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hooks import advice, knowledge, proposals
 from hooks.facts import Fact, Facts
-from hooks.outcomes import CannotTell, Outcome, Recommend, Wording
+from hooks.outcomes import CannotTell, Outcome, Recommend, Wording, each_once
 from hooks.questions import cancer, care, noms, prognosis, readiness
 
 KNOWLEDGE = knowledge.load(__name__)
@@ -15,7 +15,7 @@ def decide(facts: Facts) -> Outcome:
     drafts = facts.selected_orders("spine_surgery")
     if not drafts:
         return CannotTell(("an order for spine surgery",))
-    tumour = tuple(dict.fromkeys((*readiness.spinal_tumour(facts), *cancer.bone_metastases(facts))))
+    tumour = each_once((*readiness.spinal_tumour(facts), *cancer.bone_metastases(facts)))
     if not tumour:
         return CannotTell(("whether the operation is for a spinal metastasis",), because=drafts)
     window = KNOWLEDGE.value("fresh")
@@ -29,7 +29,7 @@ def decide(facts: Facts) -> Outcome:
     because = (*because, *(noms.of(facts).because if first else ()))
     variant = first or _variant(facts, bool(emergency), short, gaps)
     return Recommend(
-        because=tuple(dict.fromkeys(because)),
+        because=each_once(because),
         says=_wording(facts, variant, gaps),
         longest_rest=KNOWLEDGE.rests.get(variant),
         missing=(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hooks import advice, knowledge, proposals
 from hooks.asked_once import asked_once
 from hooks.facts import Assessment, Fact, Facts, Finding, Imaging, When
-from hooks.outcomes import CannotTell, Outcome, Recommend, Wording
+from hooks.outcomes import CannotTell, Outcome, Recommend, Wording, each_once
 from hooks.questions import cancer, care, compression, imaging, neurology, noms, treatment
 
 KNOWLEDGE = knowledge.load(__name__)
@@ -31,7 +31,7 @@ def decide(facts: Facts) -> Outcome:
     if operated:
         missing = f"operated {_date(operated[0])}: whether the deficit is new or worse since"
         return CannotTell((missing,), ask=not facts.ordering(), because=(*operated, *found))
-    because = tuple(dict.fromkeys((*found, *neurology.grades_before(facts, found), *_context(facts))))
+    because = each_once((*found, *neurology.grades_before(facts, found), *_context(facts)))
     return Recommend(
         because=because,
         says=_wording(facts, found, start),

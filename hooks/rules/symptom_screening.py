@@ -5,7 +5,7 @@ from __future__ import annotations
 from hooks import knowledge
 from hooks.asked_once import asked_once
 from hooks.facts import Assessment, Fact, Facts, Finding, Measurement
-from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, each_once
 from hooks.questions import cancer, care, imaging, neurology
 
 KNOWLEDGE = knowledge.load(__name__)
@@ -100,4 +100,4 @@ def _measured(facts: Facts) -> tuple[Fact, ...]:
 
 def _recommend(facts: Facts, variant: str, because: tuple[Fact, ...], lacking: str = "") -> Recommend:
     text = KNOWLEDGE.card(variant, lacking=lacking, scan=imaging.modality(facts))
-    return Recommend(because=tuple(dict.fromkeys(because)), says=text)
+    return Recommend(because=each_once(because), says=text)

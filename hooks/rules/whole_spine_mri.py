@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hooks import knowledge, proposals
 from hooks.facts import Fact, Facts, Order
-from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording
+from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Wording, each_once
 from hooks.questions import cancer, care, imaging, neurology
 from hooks.questions.care import newest
 from hooks.rules.bone_scan_low_yield import LEAST_PAIN
@@ -38,7 +38,7 @@ def decide(facts: Facts) -> Outcome:
         variant = "contraindicated"
     text = KNOWLEDGE.card(variant, region=_region(regional), cancer=cancer.name(facts))
     return Recommend(
-        because=tuple(dict.fromkeys(because)),
+        because=each_once(because),
         says=Wording(
             text.indicator, text.summary, (*text.do, *proposals.spine_imaging_lines(facts)), text.why, text.why_not
         ),
