@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -35,11 +35,11 @@ class When:
 
     def surely_within(self, days: Decimal | int, as_of: date) -> bool:
         """Even its earliest reading lies at most `days` back. For rules that relax."""
-        return self.earliest >= as_of - timedelta(days=int(days))
+        return (as_of - self.earliest).days <= days
 
     def maybe_within(self, days: Decimal | int, as_of: date) -> bool:
         """Its latest reading lies at most `days` back. For rules that add urgency."""
-        return self.latest >= as_of - timedelta(days=int(days))
+        return (as_of - self.latest).days <= days
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ CONSULT_WORDS = {
     "consult_palliative": "palliative care",
     "consult_dental": "dentist",
 }
+OF_ITS_KIND = {concept: kinds for kinds in CONSULTS.values() for concept in kinds}
 
 
 def spine_imaging(
@@ -77,10 +78,9 @@ def spine_imaging_lines(facts: Facts, began: When | None = None, *, ct_said: boo
 
 def consult(facts: Facts, concept: str, because: tuple[Fact, ...], priority: str = "routine") -> tuple[Suggestion, ...]:
     """A referral, unless one of its kind is in draft or active."""
-    kinds = next((kinds for kinds in CONSULTS.values() if concept in kinds), (concept,))
-    if imaging.pending(facts, *kinds):
+    if imaging.pending(facts, *OF_ITS_KIND.get(concept, (concept,))):
         return ()
-    reasons = tuple(r for r in references(because) if r.startswith(("Condition/", "Observation/")))
+    reasons = tuple([r for r in references(because) if r.startswith(("Condition/", "Observation/"))])
     text = f"Refer to {CONSULT_WORDS[concept]}"
     return (Suggestion(text, (ProposedOrder(concept, text, priority, reasons),)),)
 

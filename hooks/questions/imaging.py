@@ -47,8 +47,13 @@ def answered_by(facts: Facts, finding: Finding, *modalities: str) -> tuple[Imagi
 
 def pending(facts: Facts, *concepts: str) -> tuple[Order, ...]:
     """Orders of that kind that are active or in draft, this session's included."""
-    wanted = frozenset(concepts)
-    return tuple(o for o in facts.orders if o.concepts & wanted and o.status in ("active", "draft"))
+    return tuple([o for o in _open(facts) if not o.concepts.isdisjoint(concepts)])
+
+
+@asked_once
+def _open(facts: Facts) -> tuple[Order, ...]:
+    """Of every kind; few of the orders of many years."""
+    return tuple([o for o in facts.orders if o.status in ("active", "draft")])
 
 
 @asked_once
