@@ -79,7 +79,13 @@ def any_cancer(facts: Facts) -> tuple[Finding, ...]:
 
 def primaries(facts: Facts, *, certain: bool = False) -> tuple[Finding, ...]:
     """Active primary cancers; with `certain` only those not marked provisional or differential."""
-    return tuple(f for f in facts.finding(*PRIMARY) if f.certain or not certain)
+    active = _active_primaries(facts)
+    return tuple(f for f in active if f.certain) if certain else active
+
+
+@asked_once
+def _active_primaries(facts: Facts) -> tuple[Finding, ...]:
+    return facts.finding(*PRIMARY)
 
 
 @asked_once

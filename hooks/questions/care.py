@@ -52,14 +52,15 @@ def pain_at_least(facts: Facts, score: Decimal, days: Decimal) -> Measurement | 
 
 def placed(facts: Facts, concepts: tuple[str, ...], since: date | None = None) -> tuple[Order, ...]:
     """Orders of a kind that are in draft, active or done; with `since` those authored then or later, or undated."""
-    wanted = frozenset(concepts)
-    return tuple(
-        o
-        for o in facts.orders
-        if o.concepts & wanted
-        and o.status in PLACED
-        and (since is None or o.when is None or o.when.latest >= since or o.status != "completed")
-    )
+    found = [o for o in _placed(facts) if not o.concepts.isdisjoint(concepts)]
+    if since is None:
+        return tuple(found)
+    return tuple([o for o in found if o.when is None or o.when.latest >= since or o.status != "completed"])
+
+
+@asked_once
+def _placed(facts: Facts) -> tuple[Order, ...]:
+    return tuple([o for o in facts.orders if o.status in PLACED])
 
 
 def newest(*dates: When | None) -> When | None:

@@ -154,12 +154,13 @@ def missing_for_clearance(facts: Facts) -> tuple[str, ...]:
 
 def stale(measurements: tuple[Measurement, ...], days: Decimal, facts: Facts) -> tuple[Measurement, ...]:
     """Those that must not reassure: a mere bound, or what `older` names."""
-    old = older(measurements, days, facts)
-    return tuple(m for m in measurements if m.bound or m in old)
+    return tuple([m for m in measurements if m.bound or _is_old(m, days, facts)])
 
 
 def older(measurements: tuple[Measurement, ...], days: Decimal, facts: Facts) -> tuple[Measurement, ...]:
     """Those whose date is not surely within `days`, or that a newer entry which could not be read may replace."""
-    return tuple(
-        m for m in measurements if m.name in facts.doubtful or not (m.when and m.when.surely_within(days, facts.as_of))
-    )
+    return tuple([m for m in measurements if _is_old(m, days, facts)])
+
+
+def _is_old(one: Measurement, days: Decimal, facts: Facts) -> bool:
+    return one.name in facts.doubtful or not (one.when and one.when.surely_within(days, facts.as_of))

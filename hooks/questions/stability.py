@@ -56,8 +56,7 @@ def by_level(facts: Facts) -> tuple[Instability, ...]:
     """The newest usable SINS of each level. Of those without a level, all that may be of different lesions."""
     newest: dict[str, Instability] = {}
     unplaced: list[Instability] = []
-    for assessment in facts.assessed("sins"):
-        found = of(assessment)
+    for assessment, found in _read(facts):
         if found is None:
             continue
         if assessment.level:
@@ -76,8 +75,13 @@ def _close(one: Instability, other: Instability) -> bool:
 
 def contradictory(facts: Facts) -> tuple[Assessment, ...]:
     """SINS entries whose parts and total cannot both be right."""
-    read = ((a, of(a)) for a in facts.assessed("sins"))
-    return tuple(a for a, found in read if found is None or found.contradictory)
+    return tuple(a for a, found in _read(facts) if found is None or found.contradictory)
+
+
+@asked_once
+def _read(facts: Facts) -> tuple[tuple[Assessment, Instability | None], ...]:
+    """Every SINS entry with what it says."""
+    return tuple([(one, of(one)) for one in facts.assessed("sins")])
 
 
 def doubts(facts: Facts) -> tuple[str, ...]:

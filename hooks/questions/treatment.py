@@ -22,8 +22,7 @@ AUGMENTATION = ("vertebroplasty", "kyphoplasty", "rfa_bone")
 
 def done(facts: Facts, *concepts: str) -> tuple[Procedure, ...]:
     """Procedures of that kind, completed or going on, newest first."""
-    wanted = frozenset(concepts)
-    return tuple(p for p in facts.procedures if p.concepts & wanted)
+    return tuple([p for p in facts.procedures if not p.concepts.isdisjoint(concepts)])
 
 
 def done_since(facts: Facts, start: When | None, *concepts: str) -> tuple[Procedure, ...]:
