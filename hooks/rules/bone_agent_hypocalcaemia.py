@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hooks import knowledge
+from hooks.asked_once import asked_once
 from hooks.card_text import sentence
 from hooks.facts import Fact, Facts, Medication
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Suggestion
@@ -12,6 +13,7 @@ KNOWLEDGE = knowledge.load(__name__)
 RENAL_LIMIT = zoledronic_dose.TABLE.thresholds["clearance_30"]
 
 
+@asked_once
 def decide(facts: Facts) -> Outcome:
     """E11: calcium below the laboratory's limit, corrected for albumin once, stops every bone agent until corrected.
 

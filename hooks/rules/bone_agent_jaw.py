@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hooks import knowledge, proposals
+from hooks.asked_once import asked_once
 from hooks.facts import Fact, Facts, Finding, Medication
 from hooks.outcomes import CannotTell, Outcome, Recommend, Suggestion
 from hooks.questions import bone_agents
@@ -13,6 +14,7 @@ DENTAL_WORK = "invasive_dental_work"
 WAITING = ("active", "draft", "on-hold")
 
 
+@asked_once
 def decide(facts: Facts) -> Outcome:
     """Osteonecrosis of the jaw stops a bone agent; infection and dental surgery come first if it can wait.
 

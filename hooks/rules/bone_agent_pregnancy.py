@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hooks import knowledge
+from hooks.asked_once import asked_once
 from hooks.facts import Facts, Medication
 from hooks.outcomes import CannotTell, Outcome, Recommend, Suggestion
 from hooks.questions import bone_agents, pregnancy
@@ -10,6 +11,7 @@ from hooks.questions import bone_agents, pregnancy
 KNOWLEDGE = knowledge.load(__name__)
 
 
+@asked_once
 def decide(facts: Facts) -> Outcome:
     """E9 for bone agents: pregnancy stops the order, a suspected one holds it. A negative test closes nothing.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hooks import bone_agent_orders, knowledge, zoledronic_order
+from hooks.asked_once import asked_once
 from hooks.card_text import sentence
 from hooks.facts import Fact, Facts, Medication
 from hooks.outcomes import CannotTell, NotApplicable, Outcome, Recommend, Suggestion
@@ -13,6 +14,7 @@ KNOWLEDGE = knowledge.load(__name__)
 OTHERS = (bone_agent_pregnancy.decide, bone_agent_hypocalcaemia.decide, bone_agent_jaw.decide)
 
 
+@asked_once
 def decide(facts: Facts) -> Outcome:
     """Bone-agent stops by creatinine clearance: zoledronic acid and pamidronate below 30 mL/min, dose steps above.
 
