@@ -77,18 +77,20 @@ class Given:
     next_page: str | None = None
     total: int | None = None
     asked: str = field(default="", compare=False)
+    _kinds: list[tuple[str | None, ...]] = field(default_factory=list, init=False, repr=False, compare=False)
 
-    def kinds(self) -> list[str | None]:
-        """The types of the entries."""
-        return [resource_type(raw) for _, raw in self.entries]
+    def kinds(self) -> tuple[str | None, ...]:
+        """The types of the entries, looked for once."""
+        if not self._kinds:
+            self._kinds.append(tuple([resource_type(raw) for _, raw in self.entries]))
+        return self._kinds[0]
 
     def misfit(self) -> str:
         """Why this is no answer to the question; the empty string when it is one, or nothing definite was asked."""
         if not self.asked:
             return ""
-        for _, raw in self.entries:
-            if resource_type(raw) == self.asked:
-                return ""
+        if self.asked in self.kinds():
+            return ""
         if self.next_page is not None:
             return ""  # the rest may hold it, and is known to be missing
         if self.entries:
@@ -98,22 +100,19 @@ class Given:
             return "none of the entries can be read"
         return "the EHR counted some, and none came" if self.total else ""
 
-    def shortfall(self, kinds: Sequence[str | None] | None = None) -> str:
-        """Why this is known not to be all of it; the empty string when nothing says so. `kinds` where known already."""
+    def shortfall(self) -> str:
+        """Why this is known not to be all of it; the empty string when nothing says so."""
         found = ["some entries cannot be read"] if self.damaged else []
         if self.partial:
             found += [self.reason] if self.reason or self.damaged else ["a further page was not read"]
-        elif (
-            self.total is not None
-            and (came := self._matches(self.kinds() if kinds is None else kinds)) + self.damaged < self.total
-        ):
+        elif self.total is not None and (came := self._matches()) + self.damaged < self.total:
             found.append(f"only {came} of {self.total} came, and no link to the rest")
         return "; ".join(filter(None, found))
 
-    def _matches(self, kinds: Sequence[str | None]) -> int:
+    def _matches(self) -> int:
         """How many entries are of the type asked for; resources that were only included are in no total."""
         counted = (self.asked, *WITH.get(self.asked, ()))
-        return sum(map(kinds.count, counted)) if self.asked else len(kinds)
+        return sum(map(self.kinds().count, counted)) if self.asked else len(self.entries)
 
 
 Answer = Given | None | Unavailable

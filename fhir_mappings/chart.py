@@ -75,12 +75,11 @@ def judged(
             yield reference, resource, relevance.judge(resource, reference, reader.ours, draft=False)
 
 
-def _state(answer: Given, kinds: list[str | None]) -> Source:
-    """`kinds`: the types of the entries."""
+def _state(answer: Given) -> Source:
     misfit = answer.misfit()
     if misfit:
         return Source(UNAVAILABLE, misfit)
-    shortfall = answer.shortfall(kinds)
+    shortfall = answer.shortfall()
     if shortfall:
         return Source(PARTIAL, shortfall)
     return Source(FOUND if answer.entries and answer.total != 0 else EMPTY)
@@ -121,14 +120,16 @@ class _Reader:
         elif isinstance(answer, Unavailable):
             self.sources[key] = Source(UNAVAILABLE, answer.reason)
         else:
-            kinds = answer.kinds()
-            number = len(self.people) + len(self.others)
-            for kind, (full_url, raw) in zip(kinds, answer.entries, strict=True):
-                number += 1
-                (self.people if kind == "Patient" else self.others).append((number, key, full_url, raw))
+            kinds, first = answer.kinds(), len(self.people) + len(self.others) + 1
+            entries = [(number, key, full_url, raw) for number, (full_url, raw) in enumerate(answer.entries, first)]
+            if "Patient" in kinds:
+                self.people += [entry for kind, entry in zip(kinds, entries, strict=True) if kind == "Patient"]
+                entries = [entry for kind, entry in zip(kinds, entries, strict=True) if kind != "Patient"]
+            self.others += entries
             if answer.damaged:
                 self._refuse_entry(key)
-            self.sources[key] = _state(replace(answer, asked=answers.ASKED.get(key, "")), kinds)
+            asked = answers.ASKED.get(key, "")
+            self.sources[key] = _state(answer if answer.asked == asked else replace(answer, asked=asked))
 
     def _refuse_entry(self, key: str, name: str = "") -> None:
         """An entry that is no resource which we can tell: it may have been anything that the key asked for."""

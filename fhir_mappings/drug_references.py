@@ -6,7 +6,6 @@ which drug is meant.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,15 +13,13 @@ from dataclasses import dataclass, replace
 from msgspec import Raw
 
 from fhir_mappings import coded, medicines, relevance
-from fhir_mappings.answers import NOT_JSON, Answer, Given, resource_type
+from fhir_mappings.answers import NOT_JSON, Answer, Given
 from fhir_mappings.chart import DRAFTS
 from fhir_mappings.resources import Medication, MedicationAdministration, MedicationRequest, decode
 
 REFERRING = b'"medicationReference"'
 OF_DRUGS = frozenset({"Medication", "MedicationRequest", "MedicationAdministration"})
 CONTAINED = "#"
-# Finds nothing in what begins with a type that is none of these: asked of every entry of a call, it makes no object.
-PERHAPS = re.compile(rb'(?!\{\s*+"resourceType"\s*+:\s*+"(?!Medication)[A-Za-z]{1,64}+")')
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +38,10 @@ def nameless(answers: Mapping[str, Answer], drafts: Answer = None) -> tuple[Name
         (key, full_url, raw)
         for key, one in parts.items()
         if isinstance(one, Given)
-        for full_url, raw in one.entries
-        if PERHAPS.match(raw)
+        for kind, (full_url, raw) in zip(one.kinds(), one.entries, strict=True)
+        if kind in OF_DRUGS
     ]
-    if not any(REFERRING in bytes(raw) and resource_type(raw) in OF_DRUGS for _, _, raw in entries):
+    if not any(REFERRING in bytes(raw) for _, _, raw in entries):
         return ()
     uses: list[Nameless] = []
     known: set[str] = set()
@@ -59,9 +56,7 @@ def nameless(answers: Mapping[str, Answer], drafts: Answer = None) -> tuple[Name
 
 
 def _of_a_drug(raw: Raw) -> Medication | MedicationRequest | MedicationAdministration | None:
-    """The resource, if it is a Medication or uses one; what cannot be read is the chart's to say."""
-    if resource_type(raw) not in OF_DRUGS:
-        return None
+    """A Medication or a use of one; what cannot be read is the chart's to say."""
     try:
         resource = decode(raw)
     except NOT_JSON:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from fhir_mappings.proposed_orders import to_fhir
-from hooks import card_ids, cards, patient_view, run
+from hooks import cards, patient_view, run
 from hooks.card_text import LABEL_LIMIT, SUMMARY_LIMIT, describe, escape, shorten
 from hooks.cards import Client
 from hooks.facts import Facts, Finding, Measurement, Medication, Order, Patient, When
@@ -180,11 +179,6 @@ def test_the_same_call_gives_the_same_bytes_and_another_call_other_identifiers()
     assert once == twice
     assert once[0]["uuid"] != other[0]["uuid"]
     assert once[0]["suggestions"][0]["uuid"] != once[0]["uuid"]
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_identifiers_are_those_of_the_standard(name: str) -> None:
-    assert card_ids.uuid5(name) == str(uuid.uuid5(uuid.NAMESPACE_OID, name))
 
 
 def test_an_ehr_that_takes_one_action_per_suggestion_gets_them_one_by_one() -> None:
