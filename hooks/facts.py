@@ -11,7 +11,7 @@ from typing import Any
 from hooks.sealed import sealed
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@sealed(order=True)
 class When:
     """A point in time as exactly as the record states it: "2026" is any day of that year.
 
@@ -52,7 +52,7 @@ class Patient:
     deceased: bool = False
 
 
-@sealed
+@sealed()
 class Finding:
     """A problem, diagnosis or symptom. `concepts` are value-set names; `levels` where in the spine it is sited.
 
@@ -77,7 +77,7 @@ class Finding:
         return self.onset or self.recorded
 
 
-@sealed
+@sealed()
 class Measurement:
     """A number in the unit that the rules use for its name (`units`), with the laboratory's own limits in that unit."""
 
@@ -92,7 +92,7 @@ class Measurement:
     bound: str = ""  # ">" or "<": the true value lies beyond the number, which so may warn and must not reassure
 
 
-@sealed
+@sealed()
 class Assessment:
     """A score or graded examination, of one vertebral level where it has one. `items` are a score's parts by name."""
 
@@ -109,7 +109,7 @@ class Assessment:
         return int(self.value) if self.value is not None and self.value.isdigit() else None
 
 
-@sealed
+@sealed()
 class Imaging:
     """An imaging study that was performed. `regions`: cervical, thoracic, lumbar, sacral, whole, spine (not stated)."""
 
@@ -120,7 +120,7 @@ class Imaging:
     label: str = ""
 
 
-@sealed
+@sealed()
 class Order:
     """A request for imaging, a consult or a procedure; `draft` when it belongs to the ordering session of this call."""
 
@@ -135,7 +135,7 @@ class Order:
     elsewhere: bool = False  # a body site is stated, and it lies outside the spine
 
 
-@sealed
+@sealed()
 class Medication:
     """A drug ordered or given. `dose_mg` as written, None when not stated; `concepts` are the agents.
 
@@ -166,7 +166,7 @@ class Irradiated:
     label: str = ""
 
 
-@sealed
+@sealed()
 class Procedure:
     """Something done to the patient: surgery, radiotherapy, augmentation, dental care.
 
