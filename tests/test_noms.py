@@ -15,7 +15,7 @@ import pytest
 
 from hooks.facts import Assessment, Facts, Finding, Imaging, Measurement, Procedure, When
 from hooks.knowledge import KnowledgeError
-from hooks.questions import cancer, histology, noms
+from hooks.questions import cancer, histology, noms, stability
 
 AS_OF = date(2026, 11, 24)
 LATELY = When.on(date(2026, 11, 20))
@@ -251,3 +251,16 @@ def test_a_bad_noms_file_is_refused(spoil: Callable[[dict[str, Any]], None]) -> 
 def test_sources_of_both_tables_can_be_followed() -> None:
     for name in ("histology.toml", "noms.toml"):
         assert all(source["url"].startswith("https://") for source in file(name)["source"])
+
+
+def test_of_ecog_and_karnofsky_the_newer_one_is_the_performance_status() -> None:
+    def newest(ecog: When, kps: When) -> str | None:
+        scores = (
+            Measurement("Observation/ecog", "ecog", Decimal(1), ecog),
+            Measurement("Observation/kps", "kps", Decimal(40), kps),
+        )
+        found = stability.performance(Facts(AS_OF, measurements=scores))
+        return found and found.name
+
+    assert newest(ecog=LATELY, kps=OLD) == "ecog"
+    assert newest(ecog=OLD, kps=LATELY) == "kps"
