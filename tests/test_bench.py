@@ -138,10 +138,17 @@ def test_unknown_processor_time_is_left_out() -> None:
         (Goal(2, at_least=True), 1.0, False, False),
         (Goal(2, at_least=True), 0.9, False, True),
         (Goal(2, guards=False), 9.0, False, False),
+        (Goal(2, reached=3), 6.0, False, False),
+        (Goal(2, reached=3), 6.1, False, True),
+        (Goal(2, reached=1), 4.0, False, False),
+        (Goal(2, at_least=True, reached=1), 0.5, False, False),
+        (Goal(2, at_least=True, reached=1), 0.4, False, True),
         (None, 99.0, None, False),
     ],
 )
-def test_a_run_fails_only_on_twice_the_goal(goal: Goal | None, value: float, met: bool | None, fails: bool) -> None:
+def test_a_run_fails_only_on_twice_the_goal_or_twice_what_was_reached(
+    goal: Goal | None, value: float, met: bool | None, fails: bool
+) -> None:
     one = Measure("G", "n", value, value, value, goal=goal)
     assert (one.met, one.fails) == (met, fails)
 
@@ -171,7 +178,7 @@ def test_the_table_says_what_was_met_missed_and_failed() -> None:
     assert "not run: a peer: it is not here" in text
     assert "poor: said beside it" in text
     assert "FAILED Second: bad: 12.0" in text
-    assert "1 of 3 goals met; 1 worse than 2 times the goal" in text
+    assert "1 of 3 goals met; 1 worse than 2 times the goal, or than 2 times what was reached" in text
     assert lines["Flask, reading the body"].split()[-3:] == ["1.000", "ms", "25.0%"]
 
 
@@ -179,7 +186,7 @@ def test_the_json_holds_every_figure() -> None:
     whole = json.loads(made_up().as_json())
     assert [one["value"] for one in whole["measures"]] == [0.5, 1.5, 12.0, 7.0]
     assert [one["met"] for one in whole["measures"]] == [True, False, False, None]
-    assert whole["measures"][0]["goal"] == {"limit": 1, "at_least": False, "guards": True}
+    assert whole["measures"][0]["goal"] == {"limit": 1, "at_least": False, "guards": True, "reached": None}
     assert whole["failed"] == ["Second: bad"]
     assert whole["profiles"][0]["stages_ms"]["cards"] == 2.0
 

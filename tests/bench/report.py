@@ -59,7 +59,10 @@ class Report:
     def _verdict(self) -> str:
         judged = [one for one in self.measures if one.goal]
         met = sum(bool(one.met) for one in judged)
-        said = f"{met} of {len(judged)} goals met; {len(self.failures)} worse than {GUARD:g} times the goal"
+        said = (
+            f"{met} of {len(judged)} goals met; "
+            f"{len(self.failures)} worse than {GUARD:g} times the goal, or than {GUARD:g} times what was reached"
+        )
         said += "".join(f"\n  BROKEN {name}: {why}" for name, why in self.broken.items())
         return "\n".join([said, *(f"  FAILED {one.group}: {one.name}: {_number(one.value)}" for one in self.failures)])
 
@@ -127,11 +130,12 @@ def _draw_goals(axes: Any, judged: Sequence[Measure]) -> None:
         worst, value, best = sorted(map(_distance, [one] * 3, (one.low, one.value, one.high)))
         axes.plot([worst, best], [row, row], color=COLOURS[one.met], linewidth=5, alpha=0.35, solid_capstyle="butt")
         axes.plot(value, row, "o", color=COLOURS[one.met])
+        if one.goal and one.goal.guards:
+            axes.plot(_distance(one, one.goal.guard), row, "|", color="#c0392b", markersize=12)
     axes.axvline(1, color="black", linewidth=1)
-    axes.axvline(GUARD, color="#c0392b", linewidth=1, linestyle="--")
     axes.set_xscale("log")
     axes.set_yticks(range(len(judged)), [f"{one.name} ({one.goal})" for one in judged], fontsize=8)
-    axes.set_xlabel("share of the goal: left of 1 it is met, right of the dashed line the run fails")
+    axes.set_xlabel("share of the goal: left of 1 it is met, right of its red mark the run fails")
 
 
 def _distance(one: Measure, value: float) -> float:
