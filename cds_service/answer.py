@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
 
@@ -21,6 +21,7 @@ from hooks.facts import Facts
 from hooks.outcomes import Decision, Recommend
 from hooks.override_reasons import OVERRIDE_WORDS
 from hooks.refire import State
+from hooks.sealed import sealed
 
 Resting = Callable[[Collection[State]], Mapping[State, Override]]
 
@@ -30,7 +31,7 @@ def none_rest(_states: Collection[State]) -> Mapping[State, Override]:
     return {}
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Answered:
     """The cards, every rule's decision (switched-off rules were not asked), and what of the prefetch was not to be had.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
 
 from cds_service.errors import HookRequestError
 from cds_service.json_members import Members, each_once
+from hooks.sealed import sealed
 
 NULL = msgspec.Raw(b"null")  # a field that was not sent looks like it
 NOT_JSON = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)  # ValidationError is a DecodeError
@@ -28,7 +28,7 @@ class Usual(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     prefetch: dict[str, msgspec.Raw] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Envelope:
     """The fields of a body, and those of its context and prefetch; None for one of these that was not sent."""
 

@@ -21,13 +21,14 @@ from cds_service.fhir_search import MAX_PAGES, Fetched, Reading
 from cds_service.hook_request import NOT_SENT, HookRequest
 from fhir_mappings import drug_references
 from fhir_mappings.answers import Answer, Given, Unavailable, asked_for
+from hooks.sealed import sealed
 
 PARALLEL = 40  # ten templates, those of texts included, for each of the four threads that answer calls
 AT_ONCE = 20  # requests of one process to one FHIR server: two calls' worth. More wait, within their own time; ours
 TOKEN = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class FhirAccess:
     """What this site permits: server base URLs (or "loopback"), seconds and bytes for all searches of one call."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,6 +15,7 @@ from cds_service.json_bounds import USUAL, Bounds
 from cds_service.json_members import Members
 from cds_service.services import CdsService
 from fhir_mappings.answers import ASKED, Answer, Given, Unavailable, resource_type, understand
+from hooks.sealed import sealed
 
 UUID = re.compile(r"(urn:uuid:)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")  # as FHIR has it: a caller can be told; chart.py reads longer ones too
@@ -46,7 +46,7 @@ class DraftOrder(msgspec.Struct, gc=False):
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class HookRequest:
     """A well-formed call. What prefetch and draft orders hold stays raw JSON: the chart reads it, one by one."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +22,7 @@ from hooks.facts import Fact
 from hooks.knowledge import Knowledge
 from hooks.outcomes import CannotTell, Decision, Failed, Outcome, Recommend
 from hooks.refire import State
+from hooks.sealed import sealed
 
 SHOWN, ASKED, CUT, FAILED, SILENCED, SHADOW = "shown", "asked", "cut", "failed", "silenced", "shadow"
 CLOSING = "closing"  # of a closing card on which no rule stands: a row without a rule, so that feedback finds the card
@@ -37,7 +37,7 @@ FATES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Entry:
     """A call and what its rules said, ready to be written."""
 

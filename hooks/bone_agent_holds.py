@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hooks import knowledge
 from hooks.card_text import number, sentence
 from hooks.facts import Fact, Facts
 from hooks.questions import bone_agent_readiness, bone_agents, cancer, labs, pregnancy
 from hooks.rules import bone_agent_hypocalcaemia, bone_agent_jaw, bone_agent_pregnancy, hypercalcaemia
+from hooks.sealed import sealed
 
 TEXTS = knowledge.load("bone_modifying_agent")
 FIRST_DONE = frozenset({"correct_calcium", "uncorrected_low", "old_low_calcium", "dental_first", "replete_vitamin_d"})
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Hold:
     """A card variant, the facts behind it, and the words that fill it."""
 

@@ -13,6 +13,7 @@ from hooks.facts import Facts
 from hooks.knowledge import Knowledge
 from hooks.outcomes import INDICATORS, Decision, ProposedOrder, Recommend, Suggestion, references
 from hooks.plain_text import plain
+from hooks.sealed import sealed
 
 TOPIC_SYSTEM = "urn:spine-cds:card-topic"
 RULES_EXTENSION = "org.spine-cds.rules"
@@ -38,7 +39,7 @@ class Client:
     content_type_key: str = ""  # this EHR's extension that says so, where it has one
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Spoken:
     """A rule that recommends, with its knowledge."""
 

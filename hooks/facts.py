@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -42,7 +42,7 @@ class When:
         return (as_of - self.latest).days <= days
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Patient:
     """Age in whole years at the day of evaluation; sex as administratively recorded; None where not recorded."""
 
@@ -156,7 +156,7 @@ class Medication:
     interval_unread: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Irradiated:
     """The total dose that one volume received in a course of radiotherapy; `levels` where it met the spine."""
 
@@ -183,7 +183,7 @@ class Procedure:
     elsewhere: bool = False  # a body site is stated, and it lies outside the spine
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Mention:
     """An idea (a name in hooks.mentions) that uncoded text affirms. No fact: no rule may read it."""
 
@@ -195,7 +195,7 @@ class Mention:
 Fact = Finding | Measurement | Assessment | Imaging | Order | Medication | Procedure
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Facts:
     """Everything the rules may know of one patient on one day. Tuples run from newest to oldest, undated last.
 

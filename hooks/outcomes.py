@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
 from hooks.facts import Fact
+from hooks.sealed import sealed
 
 AnyFact = TypeVar("AnyFact", bound=Fact)
 INDICATORS = ("info", "warning", "critical")  # in rising order
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Dose:
     """A drug dose as an order needs it: milligrams, route ("intravenous" | "subcutaneous"), weeks between doses.
 
@@ -26,7 +26,7 @@ class Dose:
     over_minutes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class ProposedOrder:
     """An order that a card offers to create: the value set that names it, how urgent, and what it is for."""
 
@@ -37,7 +37,7 @@ class ProposedOrder:
     dose: Dose | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Suggestion:
     """One button: orders to create and draft orders (references) to delete, done together."""
 
@@ -47,7 +47,7 @@ class Suggestion:
     recommended: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Wording:
     """What a card says, without the facts: one sentence to read first, then what to do, and why not something else."""
 
@@ -58,7 +58,7 @@ class Wording:
     why_not: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Recommend:
     """The rule speaks. `because` are the facts that made it speak, `missing` what it would have liked to know.
 
@@ -72,7 +72,7 @@ class Recommend:
     longest_rest: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class CannotTell:
     """Something is not recorded. `ask` when a clinician who opened this chart can and should fill the gap now.
 
@@ -85,7 +85,7 @@ class CannotTell:
     because: tuple[Fact, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class NotApplicable:
     """Settled by recorded facts, whatever else may not be recorded. Never rests on the absence of a record."""
 
@@ -93,7 +93,7 @@ class NotApplicable:
     because: tuple[Fact, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Failed:
     """The rule raised: a defect of ours, shown as "not assessed". `error` is the exception's type, never its text."""
 
@@ -103,7 +103,7 @@ class Failed:
 Outcome = Recommend | CannotTell | NotApplicable | Failed
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Decision:
     """One rule's outcome, with the version of the knowledge it rests on."""
 

@@ -22,6 +22,7 @@ from hooks import knowledge
 from hooks.facts import Fact, Irradiated, When
 from hooks.knowledge import LONGEST_REST, Knowledge, KnowledgeError
 from hooks.outcomes import CannotTell, Decision, ProposedOrder, Recommend, Suggestion
+from hooks.sealed import sealed
 
 NO_REASON = "none-given"  # dismissed without a reason
 OTHER_REASON = "other"  # a reason that is not one of ours, such as a site's own
@@ -35,7 +36,7 @@ SPEAKING = (Recommend, CannotTell)
 Written = dict[int, str]  # by a fact's identity: the fact as it goes into fingerprints
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class State:
     """A rule that spoke, the fingerprint of all that made it speak, and the longest rest in days."""
 

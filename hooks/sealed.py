@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar, dataclass_transform
 
 T = TypeVar("T")
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def sealed(*, order: bool = False) -> Callable[[type[T]], type[T]]:
     """A dataclass whose attributes the type checker lets nobody set; equal, hashable and ordered by what it holds.
 

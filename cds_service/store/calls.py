@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import fields
 
 from sqlalchemy import Connection, insert, select
 
 from cds_service.store import driver
 from cds_service.store.database import Store
 from cds_service.store.schema import call, knowledge, speech
+from hooks.sealed import sealed
 
 IDENTITY = "identity key"  # in place of a digest
 _insert_call, _insert_speech = insert(call), insert(speech)
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Call:
     """A row of `call`."""
 
@@ -32,7 +33,7 @@ class Call:
     document: str
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Speech:
     """A row of `speech`, without the call that it belongs to."""
 
@@ -51,8 +52,11 @@ def write(store: Store, one: Call, speeches: Sequence[Speech]) -> None:
     driver.write(store, (_insert_call, [_columns(one)]), (_insert_speech, said))
 
 
+_NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in (Call, Speech)}
+
+
 def _columns(row: Call | Speech) -> dict[str, object]:
-    return {name: getattr(row, name) for name in row.__slots__}
+    return {name: getattr(row, name) for name in _NAMES[type(row)]}
 
 
 def write_knowledge(store: Store, digest: str, document: str) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from hooks import knowledge
 from hooks.card_text import number
 from hooks.facts import Fact, Facts, Finding, Measurement, Medication
 from hooks.questions import bone_agents, dental, labs
+from hooks.sealed import sealed
 
 PREFLIGHT = knowledge.load("bone_agent_preflight")
 CALCIUM = knowledge.load("bone_agent_hypocalcaemia")
@@ -15,7 +14,7 @@ KIDNEY = knowledge.load("bone_agent_renal_dose")
 PURPOSE_60 = "what denosumab 60 mg is for: osteoporosis, or bone metastases not recorded"
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Check:
     """One question: what it rests on, the name of its line in the knowledge file, and how the gap is told; "" for none.
 

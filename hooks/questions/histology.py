@@ -13,6 +13,7 @@ from hooks import knowledge
 from hooks.facts import Facts, Finding
 from hooks.knowledge import KnowledgeError, Source
 from hooks.questions import cancer
+from hooks.sealed import sealed
 
 CLASSES = ("sensitive", "intermediate", "resistant", "unknown")
 WORDS = {
@@ -32,7 +33,7 @@ class Tumour:
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Radiosensitivity:
     """The class, or None with what would be needed to know it. `checked`: its source was read, not remembered."""
 

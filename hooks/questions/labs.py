@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from hooks.asked_once import asked_once
 from hooks.card_text import BOUND_WORDS
 from hooks.facts import Facts, Measurement
+from hooks.sealed import sealed
 
 # Zoledronic acid label: corrected Ca (mg/dL) = Ca + 0.8 x (4.0 - albumin g/dL). Cockcroft-Gault: the constants below.
 # They are parts of published formulas, not thresholds, and so stand here and not in a knowledge file.
@@ -16,7 +16,7 @@ NORMAL_ALBUMIN_G_DL = Decimal("4.0")
 FEMALE_FACTOR = Decimal("0.85")
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Calcium:
     """Calcium as it should be judged. `kind`: "ionised" | "corrected" | "uncorrected" (albumin not known).
 
@@ -95,7 +95,7 @@ def _together(one: Measurement, other: Measurement, days: Decimal | None) -> boo
     return abs((one.when.earliest - other.when.earliest).days) <= days
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Clearance:
     """Creatinine clearance in mL/min, not rounded. Two values when the sex is not recorded; then low < high."""
 

@@ -16,6 +16,7 @@ from hooks.facts import Assessment, Fact, Facts, Finding
 from hooks.knowledge import KnowledgeError, Threshold
 from hooks.outcomes import each_once
 from hooks.questions import care, compression, histology, imaging, neurology, stability, treatment
+from hooks.sealed import sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ TABLE = read(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Axes:
     """The patient on the four axes; None where it is not known, or known only from long ago."""
 
@@ -76,7 +77,7 @@ class Axes:
     because: tuple[Fact, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Noms:
     """The row that wins, or None with what is missing to find it."""
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from hooks.asked_once import asked_once
 from hooks.facts import Assessment, Facts, Measurement
 from hooks.scores import sins
+from hooks.sealed import sealed
 
 SAME_STATE_DAYS = 30  # ours: of scores without a level, those so close together may be of different lesions
 DISAGREES = "SINS whose items and total agree"
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Instability:
     """SINS of one level: the total or its range, and the pain item where it is known.
 

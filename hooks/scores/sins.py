@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from hooks.sealed import sealed
 
 # Points that each item can take. Exactly 50 % collapse is not defined in the paper and scores 3 (ours).
 ITEMS: Mapping[str, tuple[int, ...]] = {
@@ -25,7 +26,7 @@ _SEMIRIGID = frozenset({f"T{n}" for n in range(3, 11)})
 _RIGID = frozenset({"S2", "S3", "S4", "S5"})
 
 
-@dataclass(frozen=True, slots=True)
+@sealed()
 class Score:
     """Lowest and highest total that the known items allow; both the same when all six are known."""
 
