@@ -122,8 +122,10 @@ def _keyed(state: State | None) -> tuple[str, int]:
 
 def _document(answered: Answered) -> dict[str, object]:
     facts = answered.facts
+    behind = {id(fact): fact for one in answered.decisions for fact in one.because}  # several rules may rest on one
+    used = {known: _used(fact, answered.versions) for known, fact in behind.items()}
     kept: dict[str, object] = {
-        "rules": [_rule(one, answered) for one in answered.decisions],
+        "rules": [_rule(one, used) for one in answered.decisions],
         "unavailable": dict(answered.unavailable),
         "incomplete": {kind: facts.why_incomplete.get(kind, "") for kind in facts.incomplete},
         "unreadable": len(facts.unreadable),
@@ -135,8 +137,8 @@ def _document(answered: Answered) -> dict[str, object]:
     return {key: value for key, value in kept.items() if value}
 
 
-def _rule(decision: Decision, answered: Answered) -> dict[str, object]:
-    said = decision.as_dict([_used(fact, answered.versions) for fact in decision.because])
+def _rule(decision: Decision, used: Mapping[int, dict[str, str]]) -> dict[str, object]:
+    said = decision.as_dict([used[id(fact)] for fact in decision.because])
     return {key: value for key, value in said.items() if value}
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-import msgspec
 from fhir.resources.R4B.medicationrequest import MedicationRequest
 from fhir.resources.R4B.servicerequest import ServiceRequest
 from pydantic import ValidationError
 
 from fhir_mappings import codes
-from fhir_mappings.local_codes import NONE, LocalCodes
+from fhir_mappings.local_codes import NONE, LocalCodes, OrderCode
 from fhir_mappings.orderables import CODINGS, name
 from fhir_mappings.units import UCUM
 from hooks.outcomes import Dose, ProposedOrder
@@ -29,49 +28,50 @@ def to_fhir(order: ProposedOrder, patient_id: str, local: LocalCodes = NONE) -> 
 
     The site's own codes for the same thing stand first: some EHRs place an order by these alone.
     """
-    shape = _shape(order, _concept(order, local))
-    if not PATIENT_ID.fullmatch(patient_id) or not _is_valid(msgspec.json.encode(shape)):
+    text = order.text if order.dose else ""  # else it stands beside the order, not in it
+    shape = _shape(order.concept, order.priority, text, order.dose, local.orders.get(order.concept, ()))
+    if shape is None or not PATIENT_ID.fullmatch(patient_id):
         return None
     return {**shape, "subject": {"reference": f"Patient/{patient_id}"}, **_reasons(order)}
 
 
 @lru_cache(maxsize=SHAPES)
-def _is_valid(shape: bytes) -> bool:
-    """Is it valid FHIR, with references like those that will be added?
+def _shape(
+    concept: str, priority: str, text: str, dose: Dose | None, theirs: tuple[OrderCode, ...]
+) -> dict[str, object] | None:
+    """All of an order but whom it is for and what it rests on; None where it would not be valid FHIR.
 
-    Asked once for each shape, of which there are few and which hold nothing of a patient: asking takes longer than
-    parsing a small chart. What is added is references, whose form is checked each time.
+    Made and checked once for each, of which there are few and which hold nothing of a patient: checking takes longer
+    than parsing a small chart. What is added to it is references, whose form is checked each time. Nobody changes it.
     """
-    resource = {**msgspec.json.decode(shape), "subject": STAND_IN, "reasonReference": [STAND_IN]}
-    model = MedicationRequest if resource["resourceType"] == "MedicationRequest" else ServiceRequest
+    shape: dict[str, object] = {"resourceType": "ServiceRequest" if dose is None else "MedicationRequest"}
+    shape |= {"status": "draft", "intent": "proposal", "priority": priority}
+    code = _concept(concept, dose, theirs)
+    if dose is None:
+        shape["code"] = code
+    else:
+        shape |= {"medicationCodeableConcept": code, "dosageInstruction": [_dosage(text, dose)]}
+    return shape if _is_valid(shape) else None
+
+
+def _is_valid(shape: dict[str, object]) -> bool:
+    """Is it valid FHIR, with references like those that will be added?"""
+    model = MedicationRequest if shape["resourceType"] == "MedicationRequest" else ServiceRequest
     try:
-        model.model_validate(resource)
+        model.model_validate({**shape, "subject": STAND_IN, "reasonReference": [STAND_IN]})
     except ValidationError:
         return False
     return True
 
 
-def _shape(order: ProposedOrder, code: dict[str, object]) -> dict[str, object]:
-    """All of an order but whom it is for and what it rests on."""
-    asked = {"status": "draft", "intent": "proposal", "priority": order.priority}
-    if order.dose is None:
-        return {"resourceType": "ServiceRequest", **asked, "code": code}
-    return {
-        "resourceType": "MedicationRequest",
-        **asked,
-        "medicationCodeableConcept": code,
-        "dosageInstruction": [_dosage(order.text, order.dose)],
-    }
-
-
-def _concept(order: ProposedOrder, local: LocalCodes) -> dict[str, object]:
-    milligrams = order.dose.milligrams if order.dose else None
-    theirs = [
+def _concept(concept: str, dose: Dose | None, theirs: tuple[OrderCode, ...]) -> dict[str, object]:
+    milligrams = dose.milligrams if dose else None
+    first = [
         {"system": one.system, "code": one.code} | ({"display": one.display} if one.display else {})
-        for one in local.orders.get(order.concept, ())
+        for one in theirs
         if one.fits(milligrams)
     ]
-    return {"coding": [*theirs, *(dict(coding) for coding in CODINGS[order.concept])], "text": name(order.concept)}
+    return {"coding": [*first, *(dict(coding) for coding in CODINGS[concept])], "text": name(concept)}
 
 
 def _reasons(order: ProposedOrder) -> dict[str, object]:
