@@ -114,7 +114,7 @@ def _chart(
 def _silenced(states: Mapping[str, State], resting: Resting) -> dict[str, Override]:
     """By rule: the override that keeps it away. Asked for only where something would be shown."""
     found = resting(states.values()) if states else {}
-    return {rule: found[state] for rule, state in states.items() if state in found}
+    return {rule: found[state] for rule, state in states.items() if state in found} if found else {}
 
 
 def _set_aside(live: Collection[Decision], silenced: Mapping[str, Override]) -> list[str]:

@@ -125,7 +125,7 @@ def _document(answered: Answered) -> dict[str, object]:
     behind = {id(fact): fact for one in answered.decisions for fact in one.because}  # several rules may rest on one
     used = {known: _used(fact, answered.versions) for known, fact in behind.items()}
     kept: dict[str, object] = {
-        "rules": [_rule(one, used) for one in answered.decisions],
+        "rules": [one.said([used[id(fact)] for fact in one.because]) for one in answered.decisions],
         "unavailable": dict(answered.unavailable),
         "incomplete": {kind: facts.why_incomplete.get(kind, "") for kind in facts.incomplete},
         "unreadable": len(facts.unreadable),
@@ -135,11 +135,6 @@ def _document(answered: Answered) -> dict[str, object]:
         },
     }
     return {key: value for key, value in kept.items() if value}
-
-
-def _rule(decision: Decision, used: Mapping[int, dict[str, str]]) -> dict[str, object]:
-    said = decision.as_dict([used[id(fact)] for fact in decision.because])
-    return {key: value for key, value in said.items() if value}
 
 
 def _used(fact: Fact, versions: Mapping[str, str]) -> dict[str, str]:

@@ -23,7 +23,7 @@ def asked_once(question: Callable[[Facts, *Words], Answer]) -> Callable[[Facts, 
 
     @wraps(question)
     def asked(facts: Facts, *words: *Words) -> Answer:
-        answers, key = facts._found, (question, words)
+        answers, key = facts._found, (question, words) if words else question
         try:
             known: Answer = answers[key]
         except KeyError:

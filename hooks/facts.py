@@ -228,7 +228,7 @@ class Facts:
     _active: Mapping[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
     _newest: Mapping[str, Measurement] = field(init=False, repr=False, compare=False)
     _assessed: Mapping[str, tuple[Assessment, ...]] = field(init=False, repr=False, compare=False)
-    _found: dict[tuple[object, ...], Any] = field(init=False, repr=False, compare=False)  # and see hooks.asked_once
+    _found: dict[object, Any] = field(init=False, repr=False, compare=False)  # and see hooks.asked_once
 
     def __post_init__(self) -> None:
         active: dict[str, list[int]] = {}

@@ -121,24 +121,27 @@ class Decision:
         """The facts behind the outcome."""
         return () if isinstance(self.outcome, Failed) else self.outcome.because
 
-    def as_dict(self, because: Sequence[object] | None = None) -> dict[str, object]:
-        """Plain values; for the facts their references, or what is given for them."""
+    def as_dict(self) -> dict[str, object]:
+        """Plain values, the facts by their references; what there is nothing of is empty."""
+        nothing: dict[str, object] = dict.fromkeys(("rule", "version", "outcome"), "")
+        return nothing | {"because": [], "missing": [], "why_not": None} | self.said(references(self.because))
+
+    def said(self, because: Sequence[object]) -> dict[str, object]:
+        """The same without what is empty, and with what is given for the facts."""
         outcome = self.outcome
-        answer: dict[str, object] = {
-            "rule": self.rule,
-            "version": self.version,
-            "outcome": self.kind,
-            "because": references(self.because) if because is None else because,
-            "missing": list(getattr(outcome, "missing", ())),
-            "why_not": None,
-        }
+        said: dict[str, object] = {"rule": self.rule, "version": self.version, "outcome": self.kind}
+        if because:
+            said["because"] = because
         if isinstance(outcome, NotApplicable):
-            answer["why_not"] = outcome.why
+            said["why_not"] = outcome.why
         elif isinstance(outcome, Failed):
-            answer["why_not"] = f"the rule failed: {outcome.error}"
-        elif isinstance(outcome, Recommend):
-            answer["indicator"] = outcome.says.indicator
-        return answer
+            said["why_not"] = f"the rule failed: {outcome.error}"
+        else:
+            if outcome.missing:
+                said["missing"] = list(outcome.missing)
+            if isinstance(outcome, Recommend):
+                said["indicator"] = outcome.says.indicator
+        return said
 
 
 OUTCOME_NAMES = {

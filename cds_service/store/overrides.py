@@ -40,6 +40,8 @@ def resting(store: Store, tenant: str, patient: str, states: Collection[State], 
     if not states:
         return {}
     rows = driver.rows(store, _RESTING, {"tenant": tenant, "patient": patient, "now": now})
+    if not rows:  # as a rule
+        return {}
     found = [Override(*row) for row in rows]
     by_state = {State(one.rule, one.state): one for one in found}
     return {state: by_state[state] for state in states if state in by_state}
