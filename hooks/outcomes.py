@@ -163,15 +163,16 @@ def each_once(facts: Iterable[AnyFact]) -> tuple[AnyFact, ...]:
     Told apart by their sources first, since no two of them are often alike: the hash of a fact, which is that of all
     that it says, costs more than what a rule does with it.
     """
-    by_source: dict[str, list[AnyFact]] = {}
+    of_source: dict[str, AnyFact] = {}
+    further: set[AnyFact] = set()  # of one source that made several: an entry may have thousands of parts
     kept = []
     for fact in facts:
-        known = by_source.get(fact.source)
+        known = of_source.get(fact.source)
         if known is None:
-            by_source[fact.source] = [fact]
-        elif fact in known:
+            of_source[fact.source] = fact
+        elif fact == known or fact in further:
             continue
         else:
-            known.append(fact)
+            further.add(fact)
         kept.append(fact)
     return tuple(kept)

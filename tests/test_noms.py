@@ -200,6 +200,8 @@ def test_every_tumour_of_the_table_is_a_value_set_that_a_card_can_name() -> None
         ({"primary_colorectal", "rectal_cancer"}, "resistant", True),
         ({"primary_breast"}, "intermediate", False),
         ({"primary_uterus"}, None, True),
+        ({"primary_uterus", "primary_thyroid"}, None, True),  # one entry with codes of two: which it is decides no hash
+        ({"primary_thyroid", "primary_kidney_rcc"}, "resistant", True),
         ({"primary_bone_tumour"}, None, True),
         ({"primary_unknown"}, None, True),
     ],

@@ -80,11 +80,11 @@ def radiosensitivity(facts: Facts) -> Radiosensitivity:
 
 
 def _tumour(finding: Finding) -> Tumour | None:
-    """The most telling entry: the type of a lung cancer before its site. Two types at once tell none."""
-    if finding.concepts >= LUNG_TYPES:
+    """The most telling entry: the type of a lung cancer before its site. Types of different class tell none."""
+    telling = sorted(finding.concepts & LUNG_TYPES or finding.concepts & TABLE.keys())
+    if len({TABLE[concept].kind for concept in telling}) != 1:
         return None
-    known = sorted(finding.concepts & TABLE.keys(), key=lambda c: c not in LUNG_TYPES)
-    return TABLE[known[0]] if known else None
+    return TABLE[telling[0]]
 
 
 def _missing(primaries: tuple[Finding, ...], kinds: set[str]) -> str:
