@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import chain
+from itertools import count, repeat
 from typing import Any
 
 import msgspec
@@ -26,15 +26,13 @@ from fhir_mappings.record import Refused as Refused
 from fhir_mappings.record import Source as Source
 from fhir_mappings.record import merge as merge
 from fhir_mappings.record import newer_patient
-from fhir_mappings.relevance import Kept
+from fhir_mappings.relevance import Kept, LeftOut
 from fhir_mappings.resources import CLINICAL_TYPES, BodyStructure, Medication, Patient, decode
 
 BESIDE = frozenset({Patient, Medication, BodyStructure})  # no evidence by themselves
 ANOTHER_SERVER = "stands on another server"
 TYPE_NAME = re.compile(r"[A-Z][A-Za-z]{1,63}")
 WRAPPERS = frozenset({"Bundle", "Parameters"})  # an entry that holds further resources, which nobody has read
-# One entry of an answer, undecoded: its number among all, the key it came under, its fullUrl.
-_Entry = tuple[int, str, str | None, msgspec.Raw]
 FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,256}")  # FHIR allows 64 characters; longer ones are seen, others are no ids
 
 
@@ -64,13 +62,13 @@ def judged(
     patient_id: str,
     fhir_server: str | None = None,
     local: LocalCodes = local_codes.NONE,
-) -> Iterator[tuple[str, Any, Kept[Any] | relevance.LeftOut]]:
+) -> Iterator[tuple[str, Any, Kept[Any] | LeftOut]]:
     """(reference, resource, verdict) of what `read` keeps or leaves out: for counting what is not understood."""
     reader = _Reader(patient_id, fhir_server, local)
     for key, answer in answers_by_key.items():
         reader.take(key, answer)
     reader._patient(reader._places())
-    for _, reference, full_url, resource in reader._decoded(reader.others):
+    for _, reference, full_url, resource in reader._decoded():
         if type(resource) not in BESIDE and not reader.ours.elsewhere(full_url):
             yield reference, resource, relevance.judge(resource, reference, reader.ours, draft=False)
 
@@ -108,8 +106,8 @@ class _Reader:
     def __init__(self, patient_id: str, fhir_server: str | None, local: LocalCodes) -> None:
         self.patient_id = patient_id
         self.local = local
-        self.people: list[_Entry] = []  # Patients: they are read first
-        self.others: list[_Entry] = []
+        self.given: list[tuple[str, int, Given]] = []  # by key, each with the number of its first entry among all
+        self.entries = 0
         self.sources: dict[str, Source] = {}
         self.refused: list[Refused] = []
         self.ours = Ours(patient_id, fhir_server)
@@ -120,12 +118,8 @@ class _Reader:
         elif isinstance(answer, Unavailable):
             self.sources[key] = Source(UNAVAILABLE, answer.reason)
         else:
-            kinds, first = answer.kinds(), len(self.people) + len(self.others) + 1
-            entries = [(number, key, full_url, raw) for number, (full_url, raw) in enumerate(answer.entries, first)]
-            if "Patient" in kinds:
-                self.people += [entry for kind, entry in zip(kinds, entries, strict=True) if kind == "Patient"]
-                entries = [entry for kind, entry in zip(kinds, entries, strict=True) if kind != "Patient"]
-            self.others += entries
+            self.given.append((key, self.entries + 1, answer))
+            self.entries += len(answer.entries)
             if answer.damaged:
                 self._refuse_entry(key)
             asked = answers.ASKED.get(key, "")
@@ -144,7 +138,7 @@ class _Reader:
         patient = self._patient(places)
         all_here = self.ours.all_here(places)  # as in most charts: then no single entry has to be asked
         found = Collected(self._twins(places))
-        for key, reference, full_url, resource in self._decoded(self.others):
+        for key, reference, full_url, resource in self._decoded():
             if not all_here and full_url and full_url.startswith("urn:"):  # what a Bundle calls it
                 found.names[full_url] = reference
             if type(resource) in BESIDE:
@@ -153,7 +147,7 @@ class _Reader:
                 self._refuse(key, reference, resource, ANOTHER_SERVER)
             else:
                 verdict = relevance.judge(resource, reference, self.ours, draft=key == DRAFTS)
-                if isinstance(verdict, Kept):
+                if not isinstance(verdict, LeftOut):  # told in a third of the time that it takes to ask for Kept
                     found.keep(key, full_url, verdict)
                 elif verdict.problem:
                     self._refuse(key, reference, resource, verdict.reason)
@@ -177,9 +171,18 @@ class _Reader:
         lost = _lost(key, type(resource).__name__)
         self.refused += [Refused(reference, reason, lost) for reason in reasons]
 
-    def _decoded(self, entries: Iterable[_Entry]) -> Iterator[tuple[str, str, str | None, Any]]:
+    def _entries(self, patients: bool) -> Iterator[tuple[int, str, str | None, msgspec.Raw]]:
+        """Of all that came the Patients or the others, undecoded: the number among all, the key, the fullUrl."""
+        for key, first, answer in self.given:
+            kinds = answer.kinds()
+            if "Patient" in kinds or not patients:
+                for number, kind, (full_url, raw) in zip(count(first), kinds, answer.entries):
+                    if (kind == "Patient") is patients:
+                        yield number, key, full_url, raw
+
+    def _decoded(self, *, patients: bool = False) -> Iterator[tuple[str, str, str | None, Any]]:
         is_id, add_ours, own_units = FHIR_ID.fullmatch, bool(self.local.ours), self.local.units
-        for number, key, full_url, raw in entries:
+        for number, key, full_url, raw in self._entries(patients):
             odd: tuple[str, ...] = ()
             try:
                 resource = decode(raw)
@@ -228,12 +231,12 @@ class _Reader:
         if self.sources[key].state != UNAVAILABLE:
             self.sources[key] = Source(PARTIAL, reason)
 
-    def _full_urls(self) -> Iterator[str]:
-        return (full_url for _, _, full_url, _ in chain(self.people, self.others) if full_url)
+    def _full_urls(self) -> list[str]:
+        return [full_url for _, _, answer in self.given for full_url, _ in answer.entries if full_url]
 
     def _places(self) -> set[str]:
         """The addresses under which entries came, without their last step: few, however many entries."""
-        return {full_url.rpartition("/")[0] for full_url in self._full_urls()}
+        return {place for place, _, _ in map(str.rpartition, self._full_urls(), repeat("/"))}
 
     def _twins(self, places: set[str]) -> dict[tuple[str, str], str]:
         """Names for resources that share type and id, but stand on different servers: two resources, not two versions.
@@ -252,7 +255,7 @@ class _Reader:
 
         The entry under the key that asked for the patient tells the server first.
         """
-        people = list(self._decoded(self.people))
+        people = list(self._decoded(patients=True))
         own = [one for one in people if one[3].id == self.patient_id]
         for _, _, full_url, _ in sorted(own, key=lambda one: (one[0] != "patient", one[2] or "")):
             self.ours.add_name(full_url)

@@ -78,7 +78,7 @@ def concepts(system: str | None, code: str | None) -> frozenset[str]:
 
     ICD-10-CM is matched with and without the dot, and by category where a value set declares one.
     """
-    table = _TABLES.get(system) if system else None
+    table = _TABLES.get(system)
     return _NO_CONCEPTS if table is None or not code else _in(table, code)
 
 
@@ -86,9 +86,11 @@ def concepts_of(codings: Iterable[Coding]) -> frozenset[str]:
     """The same of any of several codings. Written out, since most codes of a chart come by here and lead nowhere."""
     found = _NO_CONCEPTS
     for coding in codings:
-        table = _TABLES.get(coding.system or "")
-        if table is not None and coding.code:
-            of_coding = _in(table, coding.code)
+        table, code = _TABLES.get(coding.system), coding.code
+        if table is not None and code:
+            of_coding = table.concepts.get(code)  # most are written as we write them
+            if of_coding is None or table.has_categories:
+                of_coding = _in(table, code)
             if of_coding:
                 found = found | of_coding if found else of_coding
     return found
@@ -96,8 +98,7 @@ def concepts_of(codings: Iterable[Coding]) -> frozenset[str]:
 
 def _in(table: CodeTable, code: str) -> frozenset[str]:
     if not table.has_categories:
-        found = table.concepts.get(code)  # most are written as we write them
-        return table.concepts.get(_key(table, code), _NO_CONCEPTS) if found is None else found
+        return table.concepts.get(code.strip().upper(), _NO_CONCEPTS)
     key = _key(table, code)
     return _of_category(table, key) if key[:_SHORTEST_CATEGORY] in table.roots else _NO_CONCEPTS
 
@@ -290,4 +291,5 @@ def _enter_code_system(tables: dict[str, CodeTable], name: str, resource: dict[s
 
 
 _OURS = read(files(__package__))
-_TABLES = dict(_OURS.tables)  # a plain mapping is asked faster
+# A plain mapping is asked faster, and may be asked for no system at all.
+_TABLES: dict[str | None, CodeTable] = {spelling: table for spelling, table in _OURS.tables.items()}  # noqa: C416

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,22 +24,25 @@ class Collected:
     volumes: dict[str, BodyStructure] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     overruled: dict[str, Meta | None] = field(default_factory=dict)
-    ignored: dict[str, int] = field(default_factory=dict)
+    ignored: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def keep(self, key: str, full_url: str | None, one: Kept[Any]) -> None:
         """Of two versions the newer is kept."""
         into = self.drafts if key == DRAFTS else self.kept
         name = self._name(one.reference, full_url) if self.twins else one.reference
-        there = into.get(name)
-        into[name] = max(there, one, key=version) if there else one
+        there = into.setdefault(name, one)
+        if there is not one:
+            into[name] = max(there, one, key=version)
 
     def leave_out(self, key: str, reference: str, full_url: str | None, meta: Meta | None, reason: str) -> None:
         """Counts what is left out on purpose, and when it was last written: an older version may have counted."""
-        self.ignored[reason] = self.ignored.get(reason, 0) + 1
+        self.ignored[reason] += 1
         name = self._name(reference, full_url) if self.twins else reference
         if key == DRAFTS:
             name = DRAFTS + name
-        self.overruled[name] = later(self.overruled[name], meta) if name in self.overruled else meta
+        there = self.overruled.setdefault(name, meta)
+        if there is not meta:
+            self.overruled[name] = later(there, meta)
 
     def volume(self, reference: str, one: BodyStructure) -> None:
         """A volume of radiotherapy; of two versions the newer."""
@@ -67,6 +71,6 @@ class Collected:
             overruled=self.overruled,
             sources=sources,
             refused=in_order(refused),
-            ignored=self.ignored,
+            ignored=dict(self.ignored),
             selections=selections,
         )

@@ -30,10 +30,13 @@ def untold(drug: CodeableConcept | None) -> bool:
     what that code says. With a code of the site's own, its words decide: else a site that codes everything its own way
     would have nothing but unknown drugs.
     """
-    codings = [one for one in (drug.coding or ()) if one.code] if drug else []
-    if any(codes.is_known(one.system) or one.system in NDC for one in codings):
-        return False
-    return not codings or named(drug)
+    has_code = False
+    for one in drug.coding or () if drug else ():
+        if one.code:
+            if codes.is_known(one.system) or one.system in NDC:
+                return False
+            has_code = True
+    return not has_code or named(drug)
 
 
 def named(drug: CodeableConcept | None) -> bool:

@@ -70,13 +70,17 @@ def named(raw: Raw, *urls: str) -> list[Extension]:
     return [one for one in _EXTENSIONS.of(raw) if one.url in urls]
 
 
-def referred(raw: Raw, *urls: str) -> list[str]:
-    """What the extensions with one of these urls refer to.
-
-    Most extensions refer to nothing, and need not be decoded to tell: only an escape could spell that member otherwise.
-    """
+def may_hold(raw: Raw, word: bytes) -> bool:
+    """Can that word stand in these? Most need not be decoded to tell: only an escape could spell it otherwise."""
+    if raw is ABSENT:
+        return False
     text = bytes(raw)
-    if b'"valueReference"' not in text and b"\\" not in text:
+    return word in text or b"\\" in text
+
+
+def referred(raw: Raw, *urls: str) -> list[str]:
+    """What the extensions with one of these urls refer to."""
+    if not may_hold(raw, b'"valueReference"'):
         return []
     stated = [one.valueReference for one in named(raw, *urls)]
     return [one.reference for one in stated if one and one.reference]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from fhir_mappings.relevance import Kept, R
@@ -13,6 +14,8 @@ from fhir_mappings.versions import surely_older, updated, version, written
 FOUND, EMPTY, PARTIAL, UNAVAILABLE = "found", "empty", "partial", "unavailable"
 NEEDED = ("patient", "conditions")
 DRAFTS = "context.draftOrders"
+
+_BY_DATE = attrgetter("dated", "reference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Chart:
         for one in self.kept.values():
             by_type.setdefault(type(one.resource), []).append(one)
         for found in by_type.values():
-            found.sort(key=_newest_first, reverse=True)
+            found.sort(key=_BY_DATE, reverse=True)
         object.__setattr__(self, "_of_type", {kind: tuple(found) for kind, found in by_type.items()})
 
     def needed_but_missing(self) -> tuple[tuple[str, str], ...]:
@@ -82,10 +85,6 @@ class Chart:
     def of(self, kind: type[R]) -> tuple[Kept[R], ...]:
         """Everything kept of one resource type, newest first, undated last; equal dates by reference."""
         return self._of_type.get(kind, ())
-
-
-def _newest_first(kept: Kept[Any]) -> tuple[str, str]:
-    return kept.dated, kept.reference
 
 
 def merge(first: Chart, second: Chart) -> Chart:

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from fhir_mappings import clinical_dates, coded, dates, drug_names, extensions
+from fhir_mappings import clinical_dates, coded, codes, dates, drug_names, extensions
 from fhir_mappings.extensions import MCODE
 from fhir_mappings.ours import Ours as Ours
 from fhir_mappings.resources import (
@@ -36,6 +36,8 @@ EVIDENCE_STATUS: Mapping[type, frozenset[str]] = {
     ServiceRequest: frozenset({"active", "completed", "on-hold", "draft"}),
     Procedure: frozenset({"completed", "in-progress"}),
 }
+COURSE = f"{MCODE}radiotherapy-modality-and-technique"
+IN_COURSE = b"radiotherapy-modality-and-technique"
 MODALITY, TECHNIQUE = f"{MCODE}radiotherapy-modality", f"{MCODE}radiotherapy-technique"
 WITHDRAWN = frozenset({"entered-in-error", "revoked", "cancelled", "stopped"})  # an order that the session takes back
 NOT_AN_ORDER = frozenset({"proposal", "option"})  # request intents that nobody has authorised
@@ -79,12 +81,17 @@ def judge(resource: Judged, reference: str, ours: Ours, *, draft: bool) -> Kept[
     elif not ours[subject]:
         return LeftOut("another patient or an unknown subject", problem=True)
     of = BY_TYPE[type(resource)]
-    reason = of.excluded(resource, draft)
+    if draft:
+        reason = of.withdrawn(resource)
+    elif of.evidence and resource.status not in of.evidence:  # type: ignore[union-attr, operator] # no Condition
+        reason = _unfit(resource)
+    else:
+        reason = of.excluded(resource) if of.excluded else None
     if reason:
         return LeftOut(reason)
     concepts = of.concepts(resource)
     if not concepts:
-        left_out = of.unknown(resource)
+        left_out = of.unknown(resource) if of.unknown else OUTSIDE
         if left_out:
             return left_out
     date = of.date(resource)
@@ -105,10 +112,6 @@ GRAVE = frozenset(
 )
 
 
-def _outside(_resource: Judged) -> LeftOut:
-    return OUTSIDE
-
-
 def _diagnosis_as_value(observation: Observation) -> LeftOut:
     """An observation of something that we do not know, whose value is a metastasis or a compressed cord.
 
@@ -121,24 +124,12 @@ def _diagnosis_as_value(observation: Observation) -> LeftOut:
     return OUTSIDE
 
 
-def _condition_excluded(condition: Condition, _draft: bool) -> str | None:
+def _denied(condition: Condition) -> str | None:
     verification = coded.first_code(condition.verificationStatus)
     return f"verification status {verification}" if verification in DROPPED_VERIFICATION else None
 
 
-def _done_excluded(resource: Any, draft: bool) -> str | None:
-    """Of what was measured, imaged, given or done."""
-    if draft:
-        return _withdrawn(resource)
-    return None if resource.status in EVIDENCE_STATUS[type(resource)] else _unfit(resource)
-
-
-def _order_excluded(order: ServiceRequest | MedicationRequest, draft: bool) -> str | None:
-    if draft:
-        return WITHDRAWN_DRAFT if order.doNotPerform else _withdrawn(order)
-    unfit = _unfit(order)
-    if unfit:
-        return unfit
+def _not_ordered(order: ServiceRequest | MedicationRequest) -> str | None:
     if order.doNotPerform:
         # An active "do not perform MRI" is a recorded contraindication; any other prohibition is not evidence.
         counts = isinstance(order, ServiceRequest) and order.status == "active" and _mri(coded.concepts(order.code))
@@ -150,9 +141,11 @@ def _withdrawn(draft: Any) -> str | None:
     return WITHDRAWN_DRAFT if draft.status in WITHDRAWN else None
 
 
-def _unfit(resource: Any) -> str | None:
-    if resource.status in EVIDENCE_STATUS[type(resource)]:
-        return None
+def _withdrawn_order(draft: ServiceRequest | MedicationRequest) -> str | None:
+    return WITHDRAWN_DRAFT if draft.doNotPerform else _withdrawn(draft)
+
+
+def _unfit(resource: Any) -> str:
     return f"status {resource.status if resource.status in _KNOWN_STATUS else 'missing or unknown'}"
 
 
@@ -183,8 +176,15 @@ def _study_concepts(study: ImagingStudy) -> frozenset[str]:
 
 
 def _result_concepts(observation: Observation) -> frozenset[str]:
-    found = coded.concepts(observation.code) or _assessment(observation)
-    return found or (coded.concepts_of(part.code for part in observation.component) if observation.component else found)
+    """Written out: the codes of most results of a chart lead nowhere, and then all of them are looked at twice."""
+    codings = observation.code.coding or () if observation.code else ()
+    found = codes.concepts_of(codings)
+    if found:
+        return found
+    for coding in codings:
+        if coding.system == codes.ASSESSMENT and coding.code:
+            return frozenset({f"assessment_{coding.code}"})
+    return coded.concepts_of(part.code for part in observation.component) if observation.component else found
 
 
 def _order_concepts(order: ServiceRequest) -> frozenset[str]:
@@ -201,16 +201,12 @@ def _procedure_concepts(procedure: Procedure) -> frozenset[str]:
 
 def techniques(procedure: Procedure) -> frozenset[str]:
     """What kind of radiotherapy a course was, where mCODE says it: in an extension beside the general code."""
-    both = extensions.named(procedure.extension, f"{MCODE}radiotherapy-modality-and-technique")
-    parts = (MODALITY, TECHNIQUE)
+    if not extensions.may_hold(procedure.extension, IN_COURSE):
+        return coded.NO_CONCEPTS
+    both, parts = extensions.named(procedure.extension, COURSE), (MODALITY, TECHNIQUE)
     return coded.concepts_of(
         part.valueCodeableConcept for one in both for part in extensions.named(one.extension, *parts)
     )
-
-
-def _assessment(observation: Observation) -> frozenset[str]:
-    code = coded.first_assessment(observation.code)
-    return frozenset({f"assessment_{code}"}) if code else coded.NO_CONCEPTS
 
 
 def _other_drug(use: MedicationRequest | MedicationAdministration) -> LeftOut | None:
@@ -222,23 +218,39 @@ def _other_drug(use: MedicationRequest | MedicationAdministration) -> LeftOut | 
 
 @dataclass(frozen=True, slots=True)
 class OfType:
-    """How resources of one type are judged: what excludes them, the concepts of their codes, their clinical date.
+    """How resources of one type are judged: the concepts of their codes, their clinical date, and what excludes them.
 
-    `unknown` is asked where there are no concepts; None: it counts all the same.
+    `withdrawn` is asked of a draft. Of anything else, where there is an `evidence`, the status must be among it; then
+    `excluded` is asked. `unknown` is asked where there are no concepts: None from it, and it counts all the same.
     """
 
-    excluded: Callable[[Any, bool], str | None]
     concepts: Callable[[Any], frozenset[str]]
     date: Callable[[Any], str | None]
-    unknown: Callable[[Any], LeftOut | None] = _outside
+    evidence: frozenset[str] | None
+    withdrawn: Callable[[Any], str | None] = _withdrawn
+    excluded: Callable[[Any], str | None] | None = None
+    unknown: Callable[[Any], LeftOut | None] | None = None
 
 
 BY_TYPE: Mapping[type, OfType] = {
-    Condition: OfType(_condition_excluded, _problem_concepts, clinical_dates.recorded),
-    Observation: OfType(_done_excluded, _result_concepts, clinical_dates.effective, _diagnosis_as_value),
-    ImagingStudy: OfType(_done_excluded, _study_concepts, clinical_dates.started),
-    MedicationRequest: OfType(_order_excluded, _drug_concepts, clinical_dates.authored, _other_drug),
-    MedicationAdministration: OfType(_done_excluded, _drug_concepts, clinical_dates.given, _other_drug),
-    ServiceRequest: OfType(_order_excluded, _order_concepts, clinical_dates.authored),
-    Procedure: OfType(_done_excluded, _procedure_concepts, clinical_dates.performed),
+    Condition: OfType(_problem_concepts, clinical_dates.recorded, None, _denied, _denied),
+    Observation: OfType(
+        _result_concepts, clinical_dates.effective, EVIDENCE_STATUS[Observation], unknown=_diagnosis_as_value
+    ),
+    ImagingStudy: OfType(_study_concepts, clinical_dates.started, EVIDENCE_STATUS[ImagingStudy]),
+    MedicationRequest: OfType(
+        _drug_concepts,
+        clinical_dates.authored,
+        EVIDENCE_STATUS[MedicationRequest],
+        _withdrawn_order,
+        _not_ordered,
+        _other_drug,
+    ),
+    MedicationAdministration: OfType(
+        _drug_concepts, clinical_dates.given, EVIDENCE_STATUS[MedicationAdministration], unknown=_other_drug
+    ),
+    ServiceRequest: OfType(
+        _order_concepts, clinical_dates.authored, EVIDENCE_STATUS[ServiceRequest], _withdrawn_order, _not_ordered
+    ),
+    Procedure: OfType(_procedure_concepts, clinical_dates.performed, EVIDENCE_STATUS[Procedure]),
 }
