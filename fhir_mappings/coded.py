@@ -45,8 +45,10 @@ def label(concept: CodeableConcept | None) -> str:
     """How the record words it: the text, else a display, else our own label of the code."""
     if concept is None:
         return ""
+    if concept.text:
+        return concept.text
     displays = (coding.display or codes.label(coding.system, coding.code) for coding in concept.coding or ())
-    return concept.text or next((display for display in displays if display), "") or ""
+    return next((display for display in displays if display), "")
 
 
 def reference_of(reference: Reference | None) -> str | None:

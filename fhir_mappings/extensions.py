@@ -17,6 +17,7 @@ from fhir_mappings.resources import ABSENT, BodyStructure, CodeableConcept, Quan
 
 MCODE = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-"
 CORE = "http://hl7.org/fhir/StructureDefinition/"
+REFERRING = b'"valueReference"'
 
 T = TypeVar("T")
 
@@ -70,17 +71,15 @@ def named(raw: Raw, *urls: str) -> list[Extension]:
     return [one for one in _EXTENSIONS.of(raw) if one.url in urls]
 
 
-def may_hold(raw: Raw, word: bytes) -> bool:
-    """Can that word stand in these? Most need not be decoded to tell: only an escape could spell it otherwise."""
-    if raw is ABSENT:
-        return False
-    text = bytes(raw)
+def may_hold(word: bytes, raws: Iterable[Raw]) -> bool:
+    """Can the word stand in any of these? Most need not be decoded to tell: only an escape could spell it otherwise."""
+    text = b"".join(raws)
     return word in text or b"\\" in text
 
 
 def referred(raw: Raw, *urls: str) -> list[str]:
     """What the extensions with one of these urls refer to."""
-    if not may_hold(raw, b'"valueReference"'):
+    if raw is ABSENT or not may_hold(REFERRING, (raw,)):
         return []
     stated = [one.valueReference for one in named(raw, *urls)]
     return [one.reference for one in stated if one and one.reference]

@@ -208,7 +208,7 @@ def _day(one: Imaging) -> _Day:
 
 
 def _links(chart: Chart, sources: Set[str]) -> dict[str, frozenset[str]]:
-    """What those of the studies and procedures say that they come from."""
+    """What those of the studies and procedures say that they come from, if they say it."""
     performed: tuple[Kept[Any], ...] = (*chart.of(ImagingStudy), *chart.of(Procedure))
     found: dict[str, frozenset[str]] = {}
     for kept in performed:
@@ -217,7 +217,8 @@ def _links(chart: Chart, sources: Set[str]) -> dict[str, frozenset[str]]:
             named = extensions.references(done.basedOn)
             if isinstance(done, ImagingStudy):
                 named += extensions.references(done.procedureReference)
-            found[kept.reference] = frozenset([versions.resolved(chart.names, reference) for reference in named])
+            if named:
+                found[kept.reference] = frozenset([versions.resolved(chart.names, reference) for reference in named])
     return found
 
 

@@ -12,6 +12,7 @@ from fhir_mappings import clinical_dates, coded, codes, dates, drug_names, exten
 from fhir_mappings.extensions import MCODE
 from fhir_mappings.ours import Ours as Ours
 from fhir_mappings.resources import (
+    ABSENT,
     Condition,
     ImagingStudy,
     MedicationAdministration,
@@ -201,7 +202,7 @@ def _procedure_concepts(procedure: Procedure) -> frozenset[str]:
 
 def techniques(procedure: Procedure) -> frozenset[str]:
     """What kind of radiotherapy a course was, where mCODE says it: in an extension beside the general code."""
-    if not extensions.may_hold(procedure.extension, IN_COURSE):
+    if procedure.extension is ABSENT or not extensions.may_hold(IN_COURSE, (procedure.extension,)):
         return coded.NO_CONCEPTS
     both, parts = extensions.named(procedure.extension, COURSE), (MODALITY, TECHNIQUE)
     return coded.concepts_of(

@@ -41,6 +41,7 @@ RANGES: dict[str, tuple[int, int]] = {"pain_score": (0, 10), "ecog": (0, 5), "kp
 STEPS = {"ecog": 1, "kps": 5}
 ANSWERS = {"ecog": "ecog_answer", "kps": "kps_answer"}
 REPLACES = f"{CORE}observation-replaces"
+NOTHING = Decimal(0)
 _ORDER = tuple(MEASUREMENTS.values())  # which name comes first where a code has several
 
 Limits = tuple[Decimal | None, Decimal | None]
@@ -84,12 +85,10 @@ def doubtful(known: Iterable[Measurement | Assessment], not_read: Sequence[NotRe
 
 def _replaced(chart: Chart) -> frozenset[str]:
     """Results that another result says it replaces (FHIR R4 core extension observation-replaces)."""
-    named = [
-        reference
-        for kept in chart.of(Observation)
-        if kept.resource.extension is not ABSENT  # asked here, since it spares most of them the call
-        for reference in extensions.referred(kept.resource.extension, REPLACES)
-    ]
+    extended = [raw for kept in chart.of(Observation) if (raw := kept.resource.extension) is not ABSENT]
+    if not extensions.may_hold(extensions.REFERRING, extended):  # asked of all at once: in most charts none refers
+        return frozenset()
+    named = [reference for raw in extended for reference in extensions.referred(raw, REPLACES)]
     return frozenset([versions.resolved(chart.names, reference) for reference in named])
 
 
@@ -111,9 +110,11 @@ class _Reading:
     def take(self, kept: Kept[Observation]) -> None:
         """One observation: its value, those components that are measurements of their own, and what is scored."""
         observation = kept.resource
-        own = None if observation.component else kept.concepts  # without components they are those of its code
-        for name, valued in measured(observation, own):
-            self._measure(kept, name, valued)
+        if observation.component:
+            for name, valued in measured(observation):
+                self._measure(kept, name, valued)
+        elif names := _names(kept.concepts):  # without components they are those of its code
+            self._measure(kept, names[0], observation)
         for found in scored.read(kept, observation):
             if isinstance(found, Measurement):
                 self.measured.append(found)
@@ -162,14 +163,9 @@ def _limit(name: str, quantity: Quantity | None) -> Decimal | None:
     return None if units.bound(name, quantity) else units.convert(name, quantity)
 
 
-def measured(
-    observation: Observation, concepts: frozenset[str] | None = None
-) -> list[tuple[str, Observation | Component]]:
-    """The names of what an observation measures, each with the element that holds its value.
-
-    `concepts` of its code, where they are known already.
-    """
-    names = _names(coded.concepts(observation.code) if concepts is None else concepts)
+def measured(observation: Observation) -> list[tuple[str, Observation | Component]]:
+    """The names of what an observation measures, each with the element that holds its value."""
+    names = _names(coded.concepts(observation.code))
     found: list[tuple[str, Observation | Component]] = [(names[0], observation)] if names else []
     if observation.component:
         for component in observation.component:
@@ -190,10 +186,10 @@ def _names(concepts: frozenset[str]) -> list[str]:
 
 def _on_scale(name: str, value: Decimal) -> bool:
     """Can the score have this value? Of what is no score, only that it is not negative."""
-    lowest, highest = RANGES.get(name, (0, None))
-    if value < lowest or (highest is not None and value > highest):
-        return False
-    return name not in STEPS or value % STEPS[name] == 0
+    scale = RANGES.get(name)
+    if scale is None:
+        return value >= NOTHING
+    return scale[0] <= value <= scale[1] and (name not in STEPS or value % STEPS[name] == 0)
 
 
 def _only_a_heading(observation: Observation) -> bool:

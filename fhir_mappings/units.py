@@ -83,7 +83,7 @@ def unit(name: str, quantity: Quantity) -> str | Problem:
         return "1" if name in SCORES else UNIT
     if name in SCORES and written.startswith("{"):
         return "{score}"  # UCUM annotations such as {0-10} carry no dimension
-    table = CONVERSIONS[name]
+    table = _tables[name]
     found = written if written in table else spelt(written)
     if found not in table:
         return UNIT
@@ -155,11 +155,5 @@ def understand(name: str, quantity: Quantity | None) -> Decimal | Problem:
     if isinstance(found, Problem):
         return found
     # repr gives the digits that were sent, where the float would add its own
-    value = CONVERSIONS[name][found](Decimal(repr(number)))
-    return value if plausible(name, value) else IMPLAUSIBLE
-
-
-def plausible(name: str, value: Decimal) -> bool:
-    """Can a living adult have this?"""
-    limits = PLAUSIBLE.get(name)
-    return limits is None or limits[0] <= value <= limits[1]
+    value, limits = _tables[name][found](Decimal(repr(number))), _plausible.get(name)
+    return value if limits is None or limits[0] <= value <= limits[1] else IMPLAUSIBLE  # in a living adult
