@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from itertools import count, repeat
 from typing import Any
@@ -67,7 +67,7 @@ def judged(
     reader = _Reader(patient_id, fhir_server, local)
     for key, answer in answers_by_key.items():
         reader.take(key, answer)
-    reader._patient(reader._places())
+    reader._patient(_shelves(reader.places()))
     for _, reference, full_url, resource in reader._decoded():
         if type(resource) not in BESIDE and not reader.ours.elsewhere(full_url):
             yield reference, resource, relevance.judge(resource, reference, reader.ours, draft=False)
@@ -96,8 +96,13 @@ def _place(key: str) -> str:
 
 def _shelves(places: Iterable[str]) -> set[tuple[str, str]]:
     """Server and type of those addresses that end in a type: of "base/Type/id", without the id."""
-    shelves = ((place.rpartition("/")[0], place.rpartition("/")[2]) for place in places if is_web(place))
-    return {(base, kind) for base, kind in shelves if TYPE_NAME.fullmatch(kind)}
+    shelves = [place.rpartition("/") for place in places if is_web(place)]
+    return {(base, kind) for base, _, kind in shelves if TYPE_NAME.fullmatch(kind)}
+
+
+def _without_last_step(addresses: Iterable[str]) -> set[str]:
+    """Few, however many entries came from them."""
+    return {above for above, _, _ in map(str.rpartition, addresses, repeat("/"))}
 
 
 class _Reader:
@@ -134,10 +139,12 @@ class _Reader:
 
     def chart(self, selections: frozenset[str] | None) -> Chart:
         """Goes through the record; no resource is held longer than it is looked at, unless it counts."""
-        places = self._places()
-        patient = self._patient(places)
-        all_here = self.ours.all_here(places)  # as in most charts: then no single entry has to be asked
-        found = Collected(self._twins(places))
+        places = self.places()
+        shelves = _shelves(places)
+        patient = self._patient(shelves)
+        # As in most charts: then no single entry has to be asked. What is above all of them is one address, or two.
+        all_here = self.ours.all_here(_without_last_step(places))
+        found = Collected(self._twins(shelves))
         for key, reference, full_url, resource in self._decoded():
             if not all_here and full_url and full_url.startswith("urn:"):  # what a Bundle calls it
                 found.names[full_url] = reference
@@ -234,23 +241,23 @@ class _Reader:
     def _full_urls(self) -> list[str]:
         return [full_url for _, _, answer in self.given for full_url, _ in answer.entries if full_url]
 
-    def _places(self) -> set[str]:
-        """The addresses under which entries came, without their last step: few, however many entries."""
-        return {place for place, _, _ in map(str.rpartition, self._full_urls(), repeat("/"))}
+    def places(self) -> set[str]:
+        """The addresses under which entries came."""
+        return _without_last_step(self._full_urls())
 
-    def _twins(self, places: set[str]) -> dict[tuple[str, str], str]:
+    def _twins(self, shelves: Set[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """Names for resources that share type and id, but stand on different servers: two resources, not two versions.
 
         The first server by its name keeps the plain one; a name is never shown, the reference is.
         """
-        if len({base for base, _ in _shelves(places)}) < 2:
+        if len({base for base, _ in shelves}) < 2:
             return {}
         by_name: dict[str, list[str]] = {}
         for full_url in sorted({full_url for full_url in self._full_urls() if is_web(full_url)}):
             by_name.setdefault("/".join(full_url.split("/")[-2:]), []).append(full_url)
         return {(name, place): f"{name} ({place})" for name, found in by_name.items() for place in found[1:]}
 
-    def _patient(self, places: set[str]) -> Patient | None:
+    def _patient(self, shelves: Set[tuple[str, str]]) -> Patient | None:
         """This patient, as last written; learns by what names the record may call it, before anything is judged.
 
         The entry under the key that asked for the patient tells the server first.
@@ -259,7 +266,7 @@ class _Reader:
         own = [one for one in people if one[3].id == self.patient_id]
         for _, _, full_url, _ in sorted(own, key=lambda one: (one[0] != "patient", one[2] or "")):
             self.ours.add_name(full_url)
-        self.ours.learn_alias(base for base, kind in _shelves(places) if kind != "Patient")
+        self.ours.learn_alias({base for base, kind in shelves if kind != "Patient"})
         found: Patient | None = None
         for _, reference, full_url, resource in people:
             if resource.id != self.patient_id:

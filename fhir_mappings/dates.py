@@ -23,16 +23,17 @@ def when(text: str | None) -> When | None:
     """
     if not text:
         return None
-    written, time = text[:DAY], text[DAY:]
-    if len(written) < DAY:
-        return _within(written)
-    if written[4] != "-" or written[7] != "-" or (time and (time[0] != "T" or "\n" in time)):
+    if len(text) < DAY:
+        return _within(text)
+    timed = len(text) > DAY
+    if text[4] != "-" or text[7] != "-" or (timed and (text[DAY] != "T" or "\n" in text)):
         return None  # Python knows further ways to write a day, such as by its week
+    written = text[:DAY]
     try:
         exact = date.fromisoformat(written)
     except ValueError:
         return None
-    return When(exact, exact, written, _moment(text) if time else "")
+    return When(exact, exact, written, _moment(text) if timed else "")
 
 
 def _within(text: str) -> When | None:
@@ -51,7 +52,7 @@ def _within(text: str) -> When | None:
 
 def _moment(text: str) -> str:
     """The instant in UTC by a string that sorts; empty without a zone."""
-    if len(text) == UTC_SECONDS and text.endswith("Z"):
+    if len(text) == UTC_SECONDS and text[SECONDS] == "Z":
         return f"{text[:-1]}.000000"
     try:
         instant = datetime.fromisoformat(text)
@@ -64,8 +65,7 @@ def _in_utc(instant: datetime) -> str:
     """To the microsecond, so that two of them compare as strings; without a zone as it stands."""
     moved = instant.astimezone(UTC) if instant.tzinfo else instant
     written: str = msgspec.to_builtins(moved)  # ten times as fast as isoformat
-    written = written.removesuffix("Z")
-    return written if len(written) > SECONDS else f"{written}.000000"
+    return written.removesuffix("Z") if len(written) > UTC_SECONDS else f"{written[:SECONDS]}.000000"
 
 
 def order(text: str | None) -> str:

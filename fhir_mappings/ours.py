@@ -47,8 +47,10 @@ class Ours(dict[str, bool]):
         if self._server is None or not full_url or not is_web(full_url):
             return False
         host, path = _base(full_url)
-        known = (self._server, self._alias) if alias else (self._server,)
-        return not any(one and host == one[0] and f"{path}/".startswith(f"{one[1]}/") for one in known)
+        for known in (self._server, self._alias if alias else None):
+            if known and host == known[0] and f"{path}/".startswith(f"{known[1]}/"):
+                return False
+        return True
 
     def all_here(self, places: Iterable[str]) -> bool:
         """Are these addresses of the web on this record's server, and with them all that stands below them?"""
