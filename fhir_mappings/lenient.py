@@ -40,13 +40,16 @@ def read(raw: Raw) -> tuple[Any, tuple[str, ...]] | None:
             return decode(left), tuple(dict.fromkeys(odd))
         except msgspec.ValidationError as error:
             path = _dropped(str(error))
-            if not path:
-                return None
-            left, known = _without(left, path)
-            if not known:
-                odd.append(".".join(step for step in path if isinstance(step, str)))
         except NOT_JSON:
             return None
+        if not path:
+            return None
+        try:
+            left, known = _without(left, path)
+        except NOT_JSON:  # of an element that we do not read even the name may be no text
+            return None
+        if not known:
+            odd.append(".".join(step for step in path if isinstance(step, str)))
     try:
         return decode(left), tuple(dict.fromkeys(odd))
     except NOT_JSON:

@@ -4,10 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from fhir_mappings import chart
+from fhir_mappings import facts as mapping
+from fhir_mappings.answers import understand
 from hooks.facts import Facts
-from tests.mappings.charts import LNC, ME, SCT, SUBJECT, coded, condition, facts, observation, quantity, status
+from tests.mappings.charts import (
+    LNC,
+    ME,
+    SCT,
+    SUBJECT,
+    TODAY,
+    answer,
+    bundle,
+    coded,
+    condition,
+    facts,
+    observation,
+    quantity,
+    status,
+)
 
 WEAK, CALCIUM = coded(SCT, "249945007"), coded(LNC, "17861-6")
 
@@ -127,3 +145,14 @@ def test_a_bound_without_a_number_is_refused_alone() -> None:
     )
     assert [one.source for one in found.measurements] == ["Observation/plain"]
     assert found.unreadable == ("Observation/odd: creatinine: value not understood",)
+
+
+def test_an_odd_element_beside_a_name_that_is_no_text_refuses_the_resource_alone() -> None:
+    """The decoder passes over the names of what we do not read; taking the resource apart does not."""
+    written = msgspec.json.encode(
+        bundle({**condition(WEAK, id="c1"), "note": [], "meta": "x"}, condition(WEAK, id="c2"))
+    )
+    conditions = understand(written.replace(b'"note"', b'"n\xa2te"'))
+    found = mapping.facts(chart.read({"patient": answer(ME), "conditions": conditions}, "p1"), TODAY)
+    assert [f.source for f in found.findings] == ["Condition/c2"]
+    assert found.unreadable == ("Condition/c1: the resource cannot be read",)
