@@ -10,7 +10,7 @@ import pytest
 from fhir.resources.R4B.codesystem import CodeSystem
 from fhir.resources.R4B.valueset import ValueSet
 
-from fhir_mappings import codes
+from fhir_mappings import codes, terminology
 
 VALUE_SETS = codes.value_sets()
 LISTED = sorted({coding for name in VALUE_SETS for coding in codes.codings(name)})
@@ -181,7 +181,7 @@ def test_no_label_carries_a_remark_of_ours() -> None:
 
 @pytest.mark.parametrize(("name", "entry"), entries())
 def test_every_code_and_category_shows_evidence_of_level_a_or_b(name: str, entry: dict) -> None:
-    assert re.match(r"[AB]: \w", str(extension(entry, codes.EVIDENCE_EXTENSION)))
+    assert re.match(r"[AB]: \w", str(extension(entry, terminology.EVIDENCE_EXTENSION)))
 
 
 @pytest.mark.parametrize(("system", "code"), TRAPS, ids=[code for _, code in TRAPS])
@@ -348,7 +348,7 @@ def spoil(path: Path, old: str, new: str) -> None:
 
 
 def test_a_folder_that_is_right_is_read(folder: Path) -> None:
-    assert set(codes.read(folder).value_sets) == {"mgus", "primary_myeloma"}
+    assert set(terminology.read(folder).value_sets) == {"mgus", "primary_myeloma"}
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ def test_a_bad_file_is_refused_naming_file_and_element(
 ) -> None:
     spoil(folder / file, old, new)
     with pytest.raises(ValueError, match=complaint):
-        codes.read(folder)
+        terminology.read(folder)
 
 
 def test_a_second_label_for_a_code_is_refused(folder: Path) -> None:
@@ -396,7 +396,7 @@ def test_a_second_label_for_a_code_is_refused(folder: Path) -> None:
     other["compose"]["include"][0]["concept"][0]["display"] = "Something else"
     (folder / "value_sets/zebra.json").write_text(json.dumps(other), encoding="utf-8")
     with pytest.raises(ValueError, match=r"zebra\.json.*display: D472"):
-        codes.read(folder)
+        terminology.read(folder)
 
 
 def test_only_codes_of_icd_10_cm_can_be_taken_out(folder: Path) -> None:
@@ -405,7 +405,7 @@ def test_only_codes_of_icd_10_cm_can_be_taken_out(folder: Path) -> None:
     resource["compose"]["exclude"][0]["system"] = codes.SNOMED
     path.write_text(json.dumps(resource), encoding="utf-8")
     with pytest.raises(ValueError, match=r"compose\.exclude\[0\]: only single codes"):
-        codes.read(folder)
+        terminology.read(folder)
 
 
 # Nothing that was verified is lost on the way here
