@@ -38,7 +38,7 @@ class Arrival:
         self._held = 0
 
     def whole(self) -> bytes:
-        """The body; it counts as held until it is let go.
+        """The body, once: it is handed over, and counts as held until it is let go.
 
         Joined once all of it is there: a buffer that grows is larger than the body, and the system is asked for the
         memory of each large one anew, and for a single moment it lies there twice.

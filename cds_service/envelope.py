@@ -52,8 +52,8 @@ def opened(body: bytes, known: Collection[str]) -> Envelope:
         fields = msgspec.structs.asdict(usual)
         del fields["context"], fields["prefetch"]
         envelope = Envelope(fields, usual.context, usual.prefetch)
-    context, prefetch = (NULL if one is None else one for one in (envelope.context, envelope.prefetch))
-    each_once(body, {**envelope.fields, "context": context, "prefetch": prefetch}, known)
+    inner = {"context": envelope.context, "prefetch": envelope.prefetch}
+    each_once(body, envelope.fields | {name: NULL if one is None else one for name, one in inner.items()}, known)
     return envelope
 
 

@@ -65,7 +65,8 @@ def holds(found: bytes) -> int:
 def surely_flat(levels: int, brackets: bytes) -> bool:
     """Does no bracket stand in more than so many others, as far as a look at every so many of them can tell?
 
-    In as many brackets as levels, no more than half of them are added to what is open before and after these.
+    Within a piece of as many brackets as levels, what is open is nowhere more than (before + after + piece) / 2: where
+    no more than half of the levels are open before and after, no more than all of them are within.
     """
     deep, whole = 0, len(brackets)
     for place in range(0, whole, levels):

@@ -126,7 +126,7 @@ def call(service_id: str) -> Response:
         line.unavailable = dict(error.lacking)
         raise
     line.answered(answered)
-    claim(request.environ)  # before it is written down as shown
+    claim(request.environ)  # that there is still time to answer: what comes too late is not written down as shown
     took = (time.perf_counter() - g.began) * 1000
     line.in_ledger = memory.keep(answered, hook_request, caller, patient, service.id, took)
     return json_response({"cards": answered.cards, **_silenced(answered)})

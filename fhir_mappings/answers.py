@@ -77,6 +77,7 @@ class Given:
     next_page: str | None = None
     total: int | None = None
     asked: str = field(default="", compare=False)
+    # Empty until somebody asks for the types: a list, since what is frozen may still fill one. A copy looks again.
     _kinds: list[tuple[str | None, ...]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def kinds(self) -> tuple[str | None, ...]:

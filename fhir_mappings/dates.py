@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 import msgspec
 
@@ -51,10 +51,11 @@ def _within(text: str) -> When | None:
 
 
 def _moment(text: str) -> str:
-    """The instant in UTC by a string that sorts; empty without a zone."""
-    if len(text) == UTC_SECONDS and text[SECONDS] == "Z":
-        return f"{text[:-1]}.000000"
+    """The instant in UTC by a string that sorts; empty without a zone, and for a time that no clock shows."""
     try:
+        if len(text) == UTC_SECONDS and text[SECONDS] == "Z":  # as most servers write it: nothing has to be moved
+            time.fromisoformat(text[DAY + 1 : SECONDS])
+            return f"{text[:SECONDS]}.000000"
         instant = datetime.fromisoformat(text)
         return _in_utc(instant) if instant.tzinfo else ""
     except (ValueError, OverflowError):

@@ -41,8 +41,9 @@ def _shape(
 ) -> dict[str, object] | None:
     """All of an order but whom it is for and what it rests on; None where it would not be valid FHIR.
 
-    Made and checked once for each, of which there are few and which hold nothing of a patient: checking takes longer
-    than parsing a small chart. What is added to it is references, whose form is checked each time. Nobody changes it.
+    Made and checked once for each, of which there are few: checking takes longer than parsing a small chart. They name
+    no patient; what a record has a part in is the number of weeks between two doses. What is added is references, whose
+    form is checked each time. Its parts stand in every answer: nobody may change them.
     """
     shape: dict[str, object] = {"resourceType": "ServiceRequest" if dose is None else "MedicationRequest"}
     shape |= {"status": "draft", "intent": "proposal", "priority": priority}

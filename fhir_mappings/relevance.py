@@ -10,7 +10,7 @@ import msgspec
 
 from fhir_mappings import clinical_dates, coded, codes, dates, drug_names, extensions
 from fhir_mappings.extensions import MCODE
-from fhir_mappings.ours import Ours as Ours
+from fhir_mappings.ours import Ours
 from fhir_mappings.resources import (
     ABSENT,
     Condition,

@@ -20,6 +20,7 @@ from fhir_mappings.facts import CLOCK_SLACK
 from fhir_mappings.findings import PAST
 from fhir_mappings.idea_search import IdeaSearch, knowledge
 from fhir_mappings.local_codes import NONE, LocalCodes
+from fhir_mappings.ours import Ours
 from fhir_mappings.resources import CodeableConcept, Condition, Patient, Period, Reference, Resource
 from hooks.facts import Mention, When
 
@@ -131,7 +132,7 @@ def _past(condition: Condition) -> bool:
 
 def _reports(given: Mapping[str, Given], patient_id: str, fhir_server: str | None) -> Iterator[_Text]:
     """Final reports of this patient that say something in words."""
-    ours = relevance.Ours(patient_id, fhir_server)
+    ours = Ours(patient_id, fhir_server)
     for full_url, raw in _entries(_only(given, Patient)):
         if answers.identity(raw) == patient_id:
             ours.add_name(full_url)

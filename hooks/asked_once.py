@@ -18,7 +18,8 @@ Words = TypeVarTuple("Words")
 def asked_once(question: Callable[[Facts, *Words], Answer]) -> Callable[[Facts, *Words], Answer]:
     """The same question, for one whose answer nobody changes: a tuple, a frozen class, a word.
 
-    What a question raises is not kept: each rule that asks it fails by itself, and is seen to.
+    Its words are hashable, and given by place. What a question raises is not kept: each rule that asks it fails by
+    itself, and is seen to.
     """
 
     @wraps(question)

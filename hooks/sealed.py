@@ -11,8 +11,10 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def sealed(*, order: bool = False) -> Callable[[type[T]], type[T]]:
-    """A dataclass whose attributes the type checker lets nobody set; equal, hashable and ordered by what it holds.
+    """A dataclass whose attributes the type checker lets nobody set; equal by what it holds, ordered if asked for.
 
+    Its hash is that of what it holds: one that holds a dict has none, and one whose attribute was set all the same
+    would be lost in every set. Where it fills in an attribute of its own, it does so by `object.__setattr__`.
     It is not frozen at run time: a frozen one sets each attribute through a call, and takes four times as long to make.
     A chart of many years has a thousand of them.
     """

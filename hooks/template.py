@@ -1,4 +1,4 @@
-"""Card texts with their thresholds filled in, so that a call fills in only the words that depend on its patient."""
+"""Card texts that wait for their patient: a line without words of the chart is ready, thresholds filled in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hooks.outcomes import Wording
 
 
 class Line(NamedTuple):
-    """`is_open`: words of the chart are still to come; else the line stands as it will be read."""
+    """`is_open`: words of the chart are still to come, and thresholds with them; else it stands as it will be read."""
 
     text: str
     is_open: bool

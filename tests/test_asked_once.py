@@ -7,9 +7,11 @@ from decimal import Decimal
 
 import pytest
 
+from hooks import order_select, patient_view, run
 from hooks.asked_once import asked_once
 from hooks.facts import Facts, Finding
 from hooks.questions import cancer
+from tests.read_vignettes import all_vignettes
 
 DAY = date(2026, 11, 24)
 BREAST = Finding("Condition/breast", frozenset({"primary_breast"}))
@@ -45,3 +47,10 @@ def test_what_a_question_raises_is_raised_for_each_rule_that_asks() -> None:
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             question(facts)
+
+
+def test_no_answer_that_rules_share_can_be_changed_by_one_of_them() -> None:
+    for vignette in all_vignettes():
+        run.decide((*patient_view.RULES, *order_select.RULES), vignette.facts)
+        for answer in vignette.facts._found.values():
+            hash(answer)  # of a list or a dict there is none: what the first rule does to it the next would see

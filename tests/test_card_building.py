@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -284,6 +285,14 @@ def test_facts_in_words(fact: Any, words: str) -> None:
 def test_a_settled_rule_has_its_reason_told() -> None:
     told = Decision("x", "1.0.0", NotApplicable("done", (SPINE,))).as_dict()
     assert (told["outcome"], told["why_not"], told["because"]) == ("not_applicable", "done", ["Condition/spine"])
+
+
+def test_no_card_changes_an_order_that_other_patients_will_get() -> None:
+    before = json.dumps(to_fhir(mri().create[0], "1"))
+    for client in (Client(), Client(one_action_per_suggestion=True, plain_detail=True, content_type_key="type")):
+        (card,) = build(decided("whole_spine_mri", suggestions=(mri(),)), client=client)
+        assert card["suggestions"][0]["actions"][0]["resource"]["subject"] == {"reference": "Patient/1"}
+    assert json.dumps(to_fhir(mri().create[0], "1")) == before
 
 
 class Part:

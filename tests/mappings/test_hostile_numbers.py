@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cds_service import cli
-from fhir_mappings import codes, results, same_day
+from fhir_mappings import codes, dates, results, same_day
 from hooks.facts import Facts
 from hooks.questions import imaging, labs, neurology
 from tests.mappings.charts import ICD, LNC, SUBJECT, bundle, coded, condition, facts, observation, quantity
@@ -278,3 +278,10 @@ def test_a_moment_at_the_end_of_the_calendar_voids_no_call(written: str) -> None
         condition(coded("http://snomed.info/sct", "249945007"), onsetDateTime=written),
     )
     assert len(found.findings) == 1
+
+
+@pytest.mark.parametrize("clock", ["99:99:99", "24:00:00", "garbage!", "10:00 00"])
+def test_a_time_that_no_clock_shows_is_no_moment(clock: str) -> None:
+    found = dates.when(f"2026-11-24T{clock}Z")
+    assert found is not None
+    assert (found.text, found.at) == ("2026-11-24", "")
