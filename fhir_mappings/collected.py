@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fhir_mappings.record import DRAFTS, Chart, Refused, Source, in_order, later, standing, versions_of
+from fhir_mappings.record import DRAFTS, Chart, Refused, Source, in_order, later, versions_of
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import BodyStructure, Medication, Meta, Patient
+from fhir_mappings.rivals import settled, standing
 from fhir_mappings.versions import version
 
 
@@ -20,6 +21,8 @@ class Collected:
     twins: Mapping[tuple[str, str], str]
     kept: dict[str, Kept[Any]] = field(default_factory=dict)
     drafts: dict[str, Kept[Any]] = field(default_factory=dict)
+    repeated: dict[str, list[Kept[Any]]] = field(default_factory=dict)  # every version, of what came more than once
+    drafts_repeated: dict[str, list[Kept[Any]]] = field(default_factory=dict)
     medicines: dict[str, list[Medication]] = field(default_factory=dict)
     volumes: dict[str, BodyStructure] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
@@ -27,12 +30,13 @@ class Collected:
     ignored: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def keep(self, key: str, full_url: str | None, one: Kept[Any]) -> None:
-        """Of two versions the newer is kept."""
+        """Of two versions the newer is kept, and both where nobody can say which that is: `chart` tells."""
         into = self.drafts if key == DRAFTS else self.kept
         name = self._name(one.reference, full_url) if self.twins else one.reference
         there = into.setdefault(name, one)
         if there is not one:
-            into[name] = max(there, one, key=version)
+            repeated = self.drafts_repeated if key == DRAFTS else self.repeated
+            repeated.setdefault(name, [there]).append(one)
 
     def leave_out(self, key: str, reference: str, full_url: str | None, meta: Meta | None, reason: str) -> None:
         """Counts what is left out on purpose, and when it was last written: an older version may have counted."""
@@ -60,11 +64,15 @@ class Collected:
         selections: frozenset[str] | None,
     ) -> Chart:
         """All of it, without what a newer version withdrew."""
+        kept, rivals = standing(*settled(self.kept, self.repeated), self.overruled)
+        drafts, draft_rivals = standing(*settled(self.drafts, self.drafts_repeated), self.overruled, DRAFTS)
         return Chart(
             patient_id=patient_id,
             patient=patient,
-            kept=standing(self.kept, self.overruled),
-            drafts=standing(self.drafts, self.overruled, DRAFTS),
+            kept=kept,
+            rivals=rivals,
+            drafts=drafts,
+            draft_rivals=draft_rivals,
             medicines=versions_of({}, {name: tuple(found) for name, found in self.medicines.items()}),
             volumes=self.volumes,
             names=self.names,

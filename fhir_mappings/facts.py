@@ -33,7 +33,7 @@ Dated = TypeVar("Dated", Measurement, Assessment, Imaging, Medication, Order, Pr
 def facts(chart: Chart, as_of: date) -> Facts:
     """Everything known of the patient on `as_of`. What is dated later is named; only findings and orders outlast it."""
     measured, assessed, not_read = results.read(chart)
-    refused = [*(one.refused() for one in not_read), *medications.unreadable(chart)]
+    refused = [*(one.refused() for one in not_read), *medications.unreadable(chart), *chart.undecided()]
 
     def past(found: Iterable[Dated]) -> tuple[Dated, ...]:
         kept = []
@@ -107,7 +107,8 @@ def _in_future(chart: Chart, fact: Dated, as_of: date) -> bool:
     if fact.when.earliest <= as_of + (CLOCK_SLACK if waits else timedelta()):
         return False
     kept = chart.kept.get(fact.source)
-    written = kept.dated if kept else ""
+    of_it = kept is not None and (fact.source not in chart.rivals or kept.when == fact.when)  # its own version
+    written = kept.dated if kept is not None and of_it else ""
     return not (len(written) > dates.DAY and written[: dates.DAY] <= as_of.isoformat())
 
 

@@ -134,7 +134,7 @@ def _codings(site: CodeableConcept) -> list[Coding]:
 
 def _reasons(chart: Chart) -> Iterator[Finding]:
     """Why a draft order is placed, as the orderer coded it. A reason for a test is a suspicion, not a diagnosis."""
-    for kept in chart.drafts.values():
+    for kept in chart.proposed():
         if isinstance(kept.resource, ServiceRequest):
             for reason in kept.resource.reasonCode or ():
                 concepts = coded.concepts(reason)

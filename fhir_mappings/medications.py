@@ -7,7 +7,7 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
-from fhir_mappings import coded, codes, dosing, drug_names, drug_references, versions
+from fhir_mappings import coded, codes, dosing, drug_names, drug_references, in_session, versions
 from fhir_mappings.chart import Chart, Refused
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import CodeableConcept, MedicationAdministration, MedicationRequest, Procedure, Quantity
@@ -27,25 +27,25 @@ ORIGIN: dict[type[MedicationRequest] | type[MedicationAdministration], str] = {
 def read(chart: Chart) -> tuple[Medication, ...]:
     """Every use of a drug that we know, newest first, then the drafts of this session."""
     found = [
-        *(
-            use
-            for kept in chart.of(MedicationRequest)
-            if kept.reference not in chart.drafts
-            for use in _requested(chart, kept)
-        ),
+        *(use for kept in _on_record(chart, MedicationRequest) for use in _requested(chart, kept)),
         *(use for kept in chart.of(MedicationAdministration) for use in _administered(chart, kept)),
         *(use for kept in chart.of(Procedure) for use in _billed(kept)),
     ]
     found.sort(key=lambda m: (m.when.latest.isoformat() if m.when else "", m.source), reverse=True)
     drafts = [
         use
-        for _, kept in sorted(chart.drafts.items())
+        for kept in chart.proposed()
         if isinstance(kept.resource, MedicationRequest)
         for use in _requested(
             chart, kept, draft=True, selected=chart.selections is None or kept.reference in chart.selections
         )
     ]
     return (*drafts, *found)
+
+
+def _on_record(chart: Chart, of: type[MedicationRequest] | type[MedicationAdministration]) -> list[Kept[Any]]:
+    """The uses on record of which the session has no version of its own."""
+    return in_session.untouched(chart, of, lambda kept: coded.concepts(_drug(chart, kept.resource)))
 
 
 def _requested(
@@ -111,7 +111,7 @@ def _hcpcs(concepts: frozenset[str]) -> frozenset[str]:
 
 def unknown_drafts(chart: Chart) -> Iterator[str]:
     """The orders being placed whose drug nobody can tell from the chart: no check looked at them."""
-    for _, kept in sorted(chart.drafts.items()):
+    for kept in chart.proposed():
         meant = chart.selections is None or kept.reference in chart.selections
         order = kept.resource
         if meant and isinstance(order, MedicationRequest) and drug_names.untold(_drug(chart, order)):
@@ -162,7 +162,7 @@ def unreadable(chart: Chart) -> Iterator[Refused]:
             yield Refused(kept.reference, NOT_KNOWN, (ORIGIN[type(kept.resource)],))
     for of, key in ORIGIN.items():
         yield from _in_words(chart, of, key)
-    for kept in (*uses, *chart.drafts.values()):
+    for kept in (*uses, *chart.proposed()):
         used = kept.resource
         doses: list[Quantity | None] = []
         if isinstance(used, MedicationRequest):
@@ -178,7 +178,7 @@ def _in_words(
     chart: Chart, of: type[MedicationRequest] | type[MedicationAdministration], key: str
 ) -> Iterator[Refused]:
     """The uses of one type whose drug no code tells, in one line: a record in free text has dozens of them."""
-    uses = [kept for kept in chart.of(of) if kept.reference not in chart.drafts and not kept.concepts]
+    uses = [kept for kept in _on_record(chart, of) if not kept.concepts]
     found = [kept.reference for kept in uses if _untold(chart, kept.resource)]
     if found:
         more = f", nor that of {len(found) - 1} more" if len(found) > 1 else ""

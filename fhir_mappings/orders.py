@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from fhir_mappings import coded, findings, imaging, radiotherapy
+from fhir_mappings import coded, findings, imaging, in_session, radiotherapy
 from fhir_mappings.chart import Chart
 from fhir_mappings.imaging import CODED
 from fhir_mappings.relevance import Kept
@@ -24,12 +24,11 @@ def read(chart: Chart, performed: Iterable[Imaging]) -> tuple[Order, ...]:
     done = imaging.fulfilled(chart, performed)
     recorded = [
         replace(_order(kept), status="completed") if kept.reference in done else _order(kept)
-        for kept in chart.of(ServiceRequest)
-        if kept.reference not in chart.drafts
+        for kept in in_session.untouched(chart, ServiceRequest, lambda kept: coded.concepts(kept.resource.code))
     ]
     drafts = [
         _order(kept, draft=True, selected=chart.selections is None or kept.reference in chart.selections)
-        for _, kept in sorted(chart.drafts.items())
+        for kept in chart.proposed()
         if isinstance(kept.resource, ServiceRequest)
     ]
     return tuple(order for order in (*drafts, *recorded) if order.concepts)

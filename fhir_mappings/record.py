@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
+from fhir_mappings import rivals
 from fhir_mappings.relevance import Kept, R
 from fhir_mappings.resources import BodyStructure, Medication, Meta, Patient
-from fhir_mappings.versions import surely_older, updated, version, written
+from fhir_mappings.versions import version, written
 
 FOUND, EMPTY, PARTIAL, UNAVAILABLE = "found", "empty", "partial", "unavailable"
 NEEDED = ("patient", "conditions")
@@ -39,6 +40,7 @@ class Refused:
 class Chart:
     """What is kept of one patient's record. `merge` of parts gives the same chart in any order.
 
+    `rivals` are further versions of what is kept, by name, where nobody can say which is the newer; so of the drafts.
     `names` are the resources that have another name within a Bundle (urn:uuid). `overruled` says of resources that were
     left out when they were last written: an older version that would have counted was withdrawn or recoded since.
     """
@@ -46,7 +48,9 @@ class Chart:
     patient_id: str
     patient: Patient | None = None
     kept: Mapping[str, Kept[Any]] = field(default_factory=dict)
+    rivals: Mapping[str, tuple[Kept[Any], ...]] = field(default_factory=dict)
     drafts: Mapping[str, Kept[Any]] = field(default_factory=dict)
+    draft_rivals: Mapping[str, tuple[Kept[Any], ...]] = field(default_factory=dict)
     medicines: Mapping[str, tuple[Medication, ...]] = field(default_factory=dict)  # every version that came
     volumes: Mapping[str, BodyStructure] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
@@ -61,6 +65,8 @@ class Chart:
         by_type: dict[type, list[Kept[Any]]] = {}
         for one in self.kept.values():
             by_type.setdefault(type(one.resource), []).append(one)
+        for name, others in self.rivals.items():
+            by_type[type(self.kept[name].resource)] += rivals.differing(self.kept[name], others)
         for found in by_type.values():
             found.sort(key=_BY_DATE, reverse=True)
         object.__setattr__(self, "_of_type", {kind: tuple(found) for kind, found in by_type.items()})
@@ -86,6 +92,21 @@ class Chart:
         """Everything kept of one resource type, newest first, undated last; equal dates by reference."""
         return self._of_type.get(kind, ())
 
+    def proposed(self) -> tuple[Kept[Any], ...]:
+        """Every draft order of the session, by name."""
+        return tuple(
+            one
+            for name, first in sorted(self.drafts.items())
+            for one in (first, *rivals.differing(first, self.draft_rivals.get(name, ())))
+        )
+
+    def undecided(self) -> Iterator[Refused]:
+        """What is on record in several versions, of which each counts, or proposed so."""
+        for first, others in ((self.kept, self.rivals), (self.drafts, self.draft_rivals)):
+            for name in sorted(others):
+                if any(rivals.differing(first[name], others[name])):
+                    yield Refused(first[name].reference, rivals.UNDECIDED)
+
 
 def merge(first: Chart, second: Chart) -> Chart:
     """The chart of both parts of one patient's record; of two versions of a resource the newer is kept."""
@@ -93,11 +114,16 @@ def merge(first: Chart, second: Chart) -> Chart:
         **first.overruled,
         **{name: later(first.overruled.get(name, meta), meta) for name, meta in second.overruled.items()},
     }
+    kept = rivals.united(first.kept, first.rivals, second.kept, second.rivals)
+    drafts = rivals.united(first.drafts, first.draft_rivals, second.drafts, second.draft_rivals)
+    kept, drafts = rivals.standing(*kept, overruled), rivals.standing(*drafts, overruled, DRAFTS)
     return Chart(
         patient_id=first.patient_id,
         patient=newer_patient(first.patient, second.patient),
-        kept=standing(_union(first.kept, second.kept), overruled),
-        drafts=standing(_union(first.drafts, second.drafts), overruled, DRAFTS),
+        kept=kept[0],
+        rivals=kept[1],
+        drafts=drafts[0],
+        draft_rivals=drafts[1],
         medicines=versions_of(first.medicines, second.medicines),
         volumes=_union(first.volumes, second.volumes),
         names=_newest(first.names, second.names),
@@ -149,20 +175,6 @@ def in_order(refused: Iterable[Refused]) -> tuple[Refused, ...]:
 def later(one: Meta | None, other: Meta | None) -> Meta | None:
     """Of two times of writing the later one, whichever comes first."""
     return max(one, other, key=lambda meta: (written(meta), repr(meta)))
-
-
-def standing(
-    kept: Mapping[str, Kept[Any]], overruled: Mapping[str, Meta | None], place: str = ""
-) -> dict[str, Kept[Any]]:
-    """Without what a newer version withdrew (entered in error, cancelled) or coded anew.
-
-    A version without an update time stands: which of the two is newer is then not known, and what counts is kept.
-    """
-    return {
-        name: one
-        for name, one in kept.items()
-        if place + name not in overruled or not surely_older(updated(one.resource), written(overruled[place + name]))
-    }
 
 
 def _worse(first: Mapping[str, Source], second: Mapping[str, Source]) -> dict[str, Source]:
