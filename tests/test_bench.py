@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections import Counter
+from collections.abc import Callable
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,13 +20,14 @@ from cds_service.app import create_app
 from cds_service.cli import evaluate
 from cds_service.services import BY_HOOK
 from cds_service.tenants import load_tenant
-from tests.bench import bodies, measures, stages
+from tests.bench import bodies, expected, measures, stages, talk
 from tests.bench.bodies import ORDER_SIGN, PATIENT_VIEW, SIZES, Call, body
 from tests.bench.inside import Inside
 from tests.bench.measures import Goal, Measure
 from tests.bench.report import Report
+from tests.bench.serving import Server
 from tests.bench.stages import Profile
-from tests.bench.talk import Samples
+from tests.bench.talk import Samples, Target
 
 DAY = date(2026, 11, 24)
 HOOKS = (PATIENT_VIEW, ORDER_SIGN)
@@ -104,6 +109,80 @@ def test_one_invalid_resource_is_the_only_one_that_is_lost() -> None:
     assert [one.endswith("the resource cannot be read") for one in spoilt.facts.unreadable] == [True]
     assert spoilt.facts.findings == clean.facts.findings
     assert [card["summary"] for card in spoilt.cards][:3] == [card["summary"] for card in clean.cards][:3]
+
+
+CALLS = [Call(), Call(spoilt=True), Call(in_scope=False), Call(ORDER_SIGN, SMALL)]
+
+
+def answer(call: Call) -> bytes:
+    return json.dumps({"cards": evaluate(body(call, DAY), load_tenant(None), DAY).cards}).encode()
+
+
+@pytest.mark.parametrize("call", CALLS, ids=str)
+def test_the_answer_that_is_expected_is_the_service_s(call: Call) -> None:
+    expected.of(call)(answer(call))
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (Call(), b'{"cards":[]}'),
+        (Call(ORDER_SIGN), b'{"cards":[]}'),
+        (Call(spoilt=True), b'{"cards":[]}'),
+        (Call(), b"{}"),
+        (Call(), b"not JSON"),
+        (Call(), answer(Call(spoilt=True))),
+        (Call(spoilt=True), answer(Call())),
+        (Call(in_scope=False), answer(Call())),
+        (Call(), answer(Call(ORDER_SIGN))),
+    ],
+)
+def test_an_answer_that_is_not_the_one_expected_ends_the_run(call: Call, said: bytes) -> None:
+    with pytest.raises(RuntimeError, match="answer"):
+        expected.of(call)(said)
+
+
+def test_the_orders_of_the_cards_are_looked_at() -> None:
+    cards = json.loads(answer(Call()))["cards"]
+    for card in cards:
+        card.pop("suggestions", None)
+    with pytest.raises(RuntimeError, match="0 orders"):
+        expected.of(Call())(json.dumps({"cards": cards}).encode())
+
+
+class _SaysNothing(BaseHTTPRequestHandler):
+    """The service that would be fastest: status 200, no cards."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "12")
+        self.end_headers()
+        self.wfile.write(b'{"cards":[]}')
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        lambda target: talk.interleaved((target,), 0, least=1, warm=0),
+        lambda target: talk.rate(target, 1, 0),
+        lambda target: talk.many(target, 1, 1),
+    ],
+)
+def test_a_service_that_says_nothing_is_not_timed(series: Callable[[Target], object]) -> None:
+    with ThreadingHTTPServer((talk.HOST, 0), _SaysNothing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        call = Call(resources=SMALL)
+        asked = Server("silent", server.server_port, os.getpid())
+        with pytest.raises(RuntimeError, match="0 cards and 0 orders"):
+            series(asked.call(call, body(call, DAY)))
+        series(asked.constant("/cds-services/floor", b"{}"))
+        server.shutdown()
 
 
 @pytest.mark.parametrize("hook", HOOKS)

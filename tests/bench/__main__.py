@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cds_service import __version__
 from tests.bench import cql_engine, fallback, inside, load, memory, one_connection, report, serving, stages, within
-from tests.bench.bodies import SEED, SIZES, Call, body
+from tests.bench.bodies import SEED, SIZES, Call
 from tests.bench.inside import HOOKS, Inside
 from tests.bench.measures import Measure
 from tests.bench.report import Report
@@ -172,9 +172,8 @@ class _Run:
     def _profile(self, service: Inside) -> None:
         for hook in HOOKS:
             for size, repeats in (("M", 60), ("L", 8)):
-                sent = body(Call(hook, SIZES[size]), self.plan.day)
                 repeats = max(3, round(repeats * self.plan.scale))
-                self.profiles.append(stages.profile(service, hook, SIZES[size], sent, self.plan.day, repeats))
+                self.profiles.append(stages.profile(service, Call(hook, SIZES[size]), self.plan.day, repeats))
 
     @contextmanager
     def _peer(self, workers: int) -> Iterator[Server | None]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
-from tests.bench import measures, talk
+from tests.bench import expected, measures, talk
 from tests.bench.bodies import PATIENT_VIEW, Call, body
 from tests.bench.inside import Inside
 from tests.bench.measures import Goal, Measure
@@ -39,6 +39,7 @@ def beside_ours(inside: Inside, folder: Path, day: date, seconds: float) -> Iter
     sent = body(Call(), day)
     file = folder / "cql.json"
     file.write_bytes(sent)
+    expected.of(Call())(inside.post(PATIENT_VIEW, sent))
     theirs, reading, whole = Samples(), Samples(), Samples()
     command = ["node", str(PROGRAM), str(PACKAGES)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as node:

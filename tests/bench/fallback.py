@@ -79,7 +79,7 @@ def alive_while_hanging(folder: Path, day: date, seconds: float) -> Iterator[Mea
     site.write_text(SITE)
     with _fhir_server(folder, -1, {}) as port, serving.ours(folder, tenant=site) as server:
         whole["fhirServer"] = f"http://{talk.HOST}:{port}"
-        call = server.call(PATIENT_VIEW, json.dumps(whole).encode())
+        call = server.call(Call(resources=50), json.dumps(whole).encode())
         lines = [talk.Line(server.port) for _ in range(HANGING_CALLS)]
         waiting = [threading.Thread(target=_ask_in_vain, args=(line, call), daemon=True) for line in lines]
         for thread in waiting:

@@ -12,7 +12,7 @@ from datetime import date
 from types import MappingProxyType
 
 from tests.bench import measures, talk
-from tests.bench.bodies import PATIENT_VIEW, SIZES, Call, body
+from tests.bench.bodies import SIZES, Call, body
 from tests.bench.measures import Goal, Measure
 from tests.bench.serving import FLOOR, Server
 from tests.bench.talk import Rate, Target
@@ -32,10 +32,11 @@ def requests_per_second(
 ) -> Iterator[Measure]:
     """New connections in every round: which worker gets how many of them is chance."""
     for size in ("M",) if brief else ("M", "L"):
-        sent = body(Call(resources=SIZES[size]), day)
-        targets = [ours.call(PATIENT_VIEW, sent), reference.target(FLOOR, sent)]
+        call = Call(resources=SIZES[size])
+        sent = body(call, day)
+        targets = [ours.call(call, sent), reference.constant(FLOOR, sent)]
         if peer and size == "M":
-            targets.append(peer.target("/cds/cds-services/bench", sent))
+            targets.append(peer.diagnosis(sent))
         rates = _rounds(targets, max(2, round(ROUNDS * scale)), SECONDS[size] * max(scale, 0.5))
         yield _compared(f"patient-view {size}, requests per second / floor", rates, "floor", GOALS[size])
         if len(targets) > 2:

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from tests.bench import measures, talk
-from tests.bench.bodies import PATIENT_VIEW, SIZES, Call, body
+from tests.bench.bodies import SIZES, Call, body
 from tests.bench.measures import Goal, Measure
 from tests.bench.serving import Server, resident
 
@@ -24,16 +24,15 @@ def of_one_request(ours: Server, day: date, repeats: int = 5) -> Iterator[Measur
     Later ones find memory that the first left behind, which Python keeps; they are shown.
     """
     worker = ours.worker()
-    small, large = body(Call(resources=SIZES["S"]), day), body(Call(resources=SIZES["L"]), day)
+    few, many = Call(resources=SIZES["S"]), Call(resources=SIZES["L"])
+    small, large = body(few, day), body(many, day)
     for _ in range(20):
-        talk.asked(ours.port, ours.call(PATIENT_VIEW, small).request)
-    target, beyond = ours.call(PATIENT_VIEW, large), []
+        ours.call(few, small).looked_at()
+    target, beyond = ours.call(many, large), []
     for _ in range(repeats):
         Path(f"/proc/{worker}/clear_refs").write_text("5")  # the peak is counted from here
         before = resident(worker)
-        status, _ = talk.asked(target.port, target.request)
-        if status != 200:
-            raise RuntimeError(f"the large body was answered with {status}")
+        target.looked_at()
         beyond.append((resident(worker, "VmHWM") - before - len(large)) / MB)
     name = f"peak of the first {len(large) / MB:.1f} MB request beyond its body"
     later = ", ".join(f"{one:.1f}" for one in beyond[1:])
@@ -42,7 +41,7 @@ def of_one_request(ours: Server, day: date, repeats: int = 5) -> Iterator[Measur
 
 def of_many_requests(ours: Server, day: date, requests: int) -> Iterator[Measure]:
     """What the worker holds after `requests` small calls, against after the first fifth of them."""
-    worker, target = ours.worker(), ours.call(PATIENT_VIEW, body(Call(resources=SIZES["S"]), day))
+    worker, target = ours.worker(), ours.call(Call(resources=SIZES["S"]), body(Call(resources=SIZES["S"]), day))
     first = _after(worker, target, requests // 5)
     last = _after(worker, target, requests - requests // 5)
     yield Measure(

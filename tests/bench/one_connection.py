@@ -38,9 +38,10 @@ def against_parsing(ours: Server, reference: Server, day: date, scale: float, br
         for size, resources in SIZES.items():
             if brief and hook == ORDER_SIGN and size in ("L", "XL"):
                 continue
-            sent = body(Call(hook, resources), day)
+            call = Call(hook, resources)
+            sent = body(call, day)
             took = talk.interleaved(
-                (ours.call(hook, sent), reference.target(FLOOR, sent), reference.target(SCAN, sent, "scan")),
+                (ours.call(call, sent), reference.constant(FLOOR, sent), reference.constant(SCAN, sent, "scan")),
                 SECONDS[size] * scale,
                 LEAST[size],
                 warm=3 if size in ("S", "M") else 1,
@@ -80,8 +81,9 @@ def _tail(name: str, value: float, goal: Goal, **more: Any) -> Measure:
 
 def out_of_scope(ours: Server, reference: Server, day: date, scale: float) -> Iterator[Measure]:
     """The usual patient, who has no cancer: read in full, and nothing to say."""
-    sent = body(Call(in_scope=False), day)
-    took = talk.interleaved((ours.call(PATIENT_VIEW, sent), reference.target(FLOOR, sent)), 6 * scale, LEAST["M"])
+    call = Call(in_scope=False)
+    sent = body(call, day)
+    took = talk.interleaved((ours.call(call, sent), reference.constant(FLOOR, sent)), 6 * scale, LEAST["M"])
     times = _times(took)
     name = "patient-view M, patient without cancer / floor"
     yield measures.of_samples(GROUP, name, took["ours"], took["floor"], FLOOR_GOALS["M"], times=times)
@@ -89,10 +91,9 @@ def out_of_scope(ours: Server, reference: Server, day: date, scale: float) -> It
 
 def spoilt(ours: Server, day: date, scale: float) -> Iterator[Measure]:
     """One resource of 300 that cannot be read, against the same body with that resource in order."""
-    clean, other = body(Call(), day), body(Call(spoilt=True), day)
-    took = talk.interleaved(
-        (ours.call(PATIENT_VIEW, other, "one invalid"), ours.call(PATIENT_VIEW, clean, "clean")), 8 * scale, 40
-    )
+    named = {"one invalid": Call(spoilt=True), "clean": Call()}
+    targets = [ours.call(call, body(call, day), name) for name, call in named.items()]
+    took = talk.interleaved(targets, 8 * scale, 40)
     times = _times(took)
     name = "one invalid resource of 300 / none"
     yield measures.of_samples(GROUP, name, took["one invalid"], took["clean"], SPOILT, times=times)
@@ -100,11 +101,12 @@ def spoilt(ours: Server, day: date, scale: float) -> Iterator[Measure]:
 
 def growth(ours: Server, day: date, scale: float) -> Iterator[Measure]:
     """Time per resource of the largest chart against that of the middle one. Below 1: fixed costs spread out."""
-    small, large = (body(Call(resources=SIZES[size]), day) for size in ("M", "XL"))
+    middle_call, largest_call = (Call(resources=SIZES[size]) for size in ("M", "XL"))
+    small, large = (ours.call(call, body(call, day)) for call in (middle_call, largest_call))
     few, one = Samples(), Samples()
     for _ in range(max(3, round(15 * scale))):
-        middle = talk.interleaved((ours.call(PATIENT_VIEW, small),), 0, least=9, warm=1)["ours"]
-        largest = talk.interleaved((ours.call(PATIENT_VIEW, large),), 0, least=1, warm=0)["ours"]
+        middle = talk.interleaved((small,), 0, least=9, warm=1)["ours"]
+        largest = talk.interleaved((large,), 0, least=1, warm=0)["ours"]
         few.add(*(statistics.median(found) / SIZES["M"] for found in (middle.took, middle.processor)))
         one.add(*(statistics.median(found) / SIZES["XL"] for found in (largest.took, largest.processor)))
     times = {"M each us": few.ms * 1e3, "XL each us": one.ms * 1e3}
@@ -114,7 +116,7 @@ def growth(ours: Server, day: date, scale: float) -> Iterator[Measure]:
 
 def against_healthchain(ours: Server, peer: Server, day: date, scale: float) -> Iterator[Measure]:
     sent = body(Call(), day)
-    targets = (ours.call(PATIENT_VIEW, sent), peer.target("/cds/cds-services/bench", sent))
+    targets = (ours.call(Call(), sent), peer.diagnosis(sent))
     took = talk.interleaved(targets, 6 * scale, LEAST["M"])
     times = _times(took)
     yield measures.of_samples(GROUP, "patient-view M / HealthChain", took["ours"], took["HealthChain"], times=times)

@@ -17,9 +17,7 @@ from granian.server import Server
 
 from cds_service import body, config, server
 from cds_service.front import FrontDoor
-from tests.bench.serving import FLOOR, SCAN
-
-SAID = b'{"cards":[]}'
+from tests.bench.serving import FLOOR, NO_CARDS, SCAN
 
 
 class Nothing(msgspec.Struct, gc=False):
@@ -35,12 +33,12 @@ def application() -> FrontDoor:
     @app.post(FLOOR)
     def floor() -> Response:
         orjson.loads(body.read(request, settings.max_body_bytes))
-        return Response(SAID, mimetype="application/json")
+        return Response(NO_CARDS, mimetype="application/json")
 
     @app.post(SCAN)
     def scanned() -> Response:
         scan(body.read(request, settings.max_body_bytes))
-        return Response(SAID, mimetype="application/json")
+        return Response(NO_CARDS, mimetype="application/json")
 
     gc.collect()
     gc.freeze()

@@ -13,13 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import talk
+from tests.bench import expected, talk
+from tests.bench.bodies import Call
+from tests.bench.expected import Check
 from tests.bench.talk import HOST, Target
 
 ROOT = Path(__file__).parents[2]
 HEALTHCHAIN = ROOT / ".venv" / "healthchain" / "bin" / "python"
 START_SECONDS = 90
 FLOOR, SCAN = "/cds-services/floor", "/cds-services/scan"  # of the reference server
+NO_CARDS = b'{"cards":[]}'  # what the reference server always says
 SERVICES = {"patient-view": "spine-patient-view", "order-sign": "spine-order-sign"}
 
 
@@ -31,12 +34,20 @@ class Server:
     port: int
     pid: int
 
-    def target(self, path: str, body: bytes, name: str = "") -> Target:
-        return Target(name or self.name, self.port, talk.post(path, body), self.workers())
+    def target(self, path: str, body: bytes, name: str = "", check: Check = expected.anything) -> Target:
+        return Target(name or self.name, self.port, talk.post(path, body), self.workers(), check)
 
-    def call(self, hook: str, body: bytes, name: str = "") -> Target:
-        """A hook call, if this is our service."""
-        return self.target(f"/cds-services/{SERVICES[hook]}", body, name)
+    def constant(self, path: str, body: bytes, name: str = "") -> Target:
+        """If this is the reference server."""
+        return self.target(path, body, name, expected.exactly(NO_CARDS))
+
+    def call(self, call: Call, body: bytes, name: str = "") -> Target:
+        """A hook call, if this is our service. `body` is that of the call."""
+        return self.target(f"/cds-services/{SERVICES[call.hook]}", body, name, expected.of(call))
+
+    def diagnosis(self, body: bytes) -> Target:
+        """The question to the peer whether there is a metastasis."""
+        return self.target("/cds/cds-services/bench", body, check=expected.some_card)
 
     def workers(self) -> tuple[int, ...]:
         """The processes that answer: the children that were started, or else the process itself."""

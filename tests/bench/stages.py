@@ -29,6 +29,8 @@ from fhir_mappings.answers import NOT_JSON, Answer, Given
 from fhir_mappings.resources import decode
 from hooks import cards, refire, run
 from hooks.outcomes import ProposedOrder
+from tests.bench import expected
+from tests.bench.bodies import Call, body
 from tests.bench.inside import Inside
 
 DECODE = "of which decoding resources"
@@ -69,12 +71,12 @@ class _Laps:
         self._last = time.thread_time_ns()
 
 
-def once(inside: Inside, hook: str, body: bytes, day: date) -> tuple[dict[str, int], bytes]:
+def once(inside: Inside, hook: str, sent: bytes, day: date) -> tuple[dict[str, int], bytes]:
     """Nanoseconds of each stage of one call, and the answer, which is the service's own to the byte."""
     running, row = inside.running, inside.row(hook)
     tenant, memory, settings = running.settings.tenant, running.memory, running.settings
     laps = _Laps()
-    request = parse(body, row)
+    request = parse(sent, row)
     laps.lap("request")
     answers = fhir_client.complete(request, row.prefetch)
     laps.lap("prefetch")
@@ -142,28 +144,31 @@ class _Orders:
         return made
 
 
-def profile(inside: Inside, hook: str, resources: int, body: bytes, day: date, repeats: int) -> Profile:
+def profile(inside: Inside, call: Call, day: date, repeats: int) -> Profile:
     """Medians of `repeats` calls, stage by stage and through Flask in turn; then the functions of as many calls."""
     rounds: list[dict[str, int]] = []
     whole: list[int] = []
+    hook, sent = call.hook, body(call, day)
+    expected.of(call)(inside.post(hook, sent))
     for number in range(repeats + 3):
-        took, said = once(inside, hook, body, day)
+        took, said = once(inside, hook, sent, day)
         began = time.thread_time_ns()
-        answer = inside.post(hook, body)
+        answer = inside.post(hook, sent)
         if number >= 3:  # after the warm-up
             rounds.append(took)
             whole.append(time.thread_time_ns() - began)
         if said != answer:
             raise RuntimeError("the stages do not give the answer that the service gives")
     stages = {name: statistics.median(one[name] for one in rounds) / 1e6 for name in rounds[0]}
-    return Profile(hook, resources, stages, statistics.median(whole) / 1e6, _functions(inside, hook, body, repeats))
+    functions = _functions(inside, hook, sent, repeats)
+    return Profile(hook, call.resources, stages, statistics.median(whole) / 1e6, functions)
 
 
-def _functions(inside: Inside, hook: str, body: bytes, repeats: int) -> str:
+def _functions(inside: Inside, hook: str, sent: bytes, repeats: int) -> str:
     watch = cProfile.Profile()
     watch.enable()
     for _ in range(repeats):
-        inside.post(hook, body)
+        inside.post(hook, sent)
     watch.disable()
     text = io.StringIO()
     stats = pstats.Stats(watch, stream=text).strip_dirs()

@@ -13,6 +13,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import count
 
+from tests.bench.expected import Check, anything
+
 HOST = "127.0.0.1"
 PIECE = 1 << 18
 PATIENCE = 120.0  # seconds for one answer
@@ -20,12 +22,23 @@ PATIENCE = 120.0  # seconds for one answer
 
 @dataclass(frozen=True)
 class Target:
-    """What is asked of whom. `request` is the whole HTTP request as bytes, `pids` the processes that answer."""
+    """What is asked of whom. `request` is the whole HTTP request as bytes, `pids` the processes that answer.
+
+    `check` looks at the first answer of each series.
+    """
 
     name: str
     port: int
     request: bytes = field(repr=False)
     pids: tuple[int, ...] = ()
+    check: Check = field(default=anything, repr=False)
+
+    def looked_at(self, line: Line | None = None) -> None:
+        """Asks once, before anything is timed: RuntimeError where the answer is not the one expected."""
+        status, body = line.ask(self.request) if line else asked(self.port, self.request)
+        if status != 200:
+            raise RuntimeError(f"{self.name} answered {status}: {body[:300]!r}")
+        self.check(body)
 
 
 @dataclass(frozen=True)
@@ -121,12 +134,14 @@ def asked(port: int, request: bytes) -> tuple[int, bytes]:
 def interleaved(targets: Sequence[Target], seconds: float, least: int = 5, warm: int = 3) -> dict[str, Samples]:
     """Asks each target in turn, again and again; samples by target. Every other round runs backwards.
 
-    Ends after `seconds`, but not before `least` rounds. An answer other than 200 ends the run.
+    Ends after `seconds`, but not before `least` rounds. The first answers are looked at, of the others the status.
     """
     samples = {target.name: Samples() for target in targets}
     with ExitStack() as stack:
         lines = {target.name: stack.enter_context(Line(target.port)) for target in targets}
-        for _ in range(warm):
+        for target in targets:
+            target.looked_at(lines[target.name])
+        for _ in range(warm - 1):
             for target in targets:
                 _timed(lines[target.name], target)
         end = time.monotonic() + seconds
@@ -173,6 +188,7 @@ def rate(target: Target, connections: int, seconds: float) -> Rate:
     """Every connection asks again as soon as it has been answered; counted once as many answers came as there are
     connections, for so many seconds and at least twice as many answers.
     """
+    target.looked_at()
     with selectors.DefaultSelector() as selector, ExitStack() as stack:
         for _ in range(connections):
             stack.callback(_Asking(target, selector).end)
@@ -191,6 +207,7 @@ def rate(target: Target, connections: int, seconds: float) -> Rate:
 
 def many(target: Target, requests: int, connections: int) -> None:
     """So many requests, over connections that each ask again as soon as they have been answered."""
+    target.looked_at()
     with selectors.DefaultSelector() as selector, ExitStack() as stack:
         for _ in range(connections):
             stack.callback(_Asking(target, selector).end)

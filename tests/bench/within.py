@@ -17,7 +17,7 @@ from cds_service.store import database
 from cds_service.store.tokens import SharedTokens
 from cds_service.tenants import load_tenant
 from tests import callers
-from tests.bench import measures
+from tests.bench import expected, measures
 from tests.bench.bodies import PATIENT_VIEW, Call, body
 from tests.bench.inside import Inside
 from tests.bench.measures import Goal, Measure
@@ -31,6 +31,7 @@ def more_rules(inside: Inside, day: date, seconds: float) -> Iterator[Measure]:
     """Ten more rules, asked and silent for this patient: what a rule costs, and not what its card costs."""
     sent, row = body(Call(), day), inside.row(PATIENT_VIEW)
     longer = replace(row, rules=(*row.rules, *_silent(inside, row, sent, day)))
+    expected.of(Call())(inside.post(PATIENT_VIEW, sent))
     plain: list[float] = []
     added: list[float] = []
     end = time.monotonic() + seconds
