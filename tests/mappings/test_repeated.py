@@ -425,6 +425,11 @@ MIXED: tuple[dict[str, Any], ...] = (
     lab("l2", 1, "2026-11-20T09:00:00Z"),
     {**lab("l3", 5, "2026-11-21"), **written("2026-11-21T00:00:00Z")},
     {**lab("l3", 5, "2026-11-21"), "status": "entered-in-error", **written("2026-11-22T00:00:00Z")},
+    lab("l5", 3, "2026-11-21"),  # versions of which nobody can say which is newer, but of one that it is the older
+    {**lab("l5", 7, "2026-11-21"), **written("2026-11-20T00:00:00Z")},
+    {**lab("l5", 4, "2026-11-21"), **written("2026-11-21T00:00:00Z")},
+    {**lab("l5", 4, "2026-11-21"), "meta": {"lastUpdated": "2026-11-21T00:00:00Z", "versionId": "abc"}},
+    {**lab("l5", 6, "2026-11-21"), **written("2026-11-21T00:00:00Z")},
     lab("l4", 100, "2026-11-20", ALP),
     observation(coded(SCT, "399387003"), id="m", valueCodeableConcept=coded(SCT, "1229903009")),
     study("s", "CSPINE"),
