@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from cds_service.app import create_app
 from cds_service.cli import evaluate
 from cds_service.services import BY_HOOK
 from cds_service.tenants import load_tenant
-from tests.bench import bodies, expected, measures, stages, talk
+from tests.bench import bodies, expected, measures, memory, stages, talk
 from tests.bench.bodies import ORDER_SIGN, PATIENT_VIEW, SIZES, Call, body
 from tests.bench.inside import Inside
 from tests.bench.measures import Goal, Measure
@@ -68,9 +69,9 @@ def test_the_mix_is_that_of_a_hundred_resources() -> None:
     }
 
 
-@pytest.mark.parametrize(("size", "megabytes"), [("S", 0.1), ("M", 0.6), ("L", 6.0), ("XL", 10.0)])
+@pytest.mark.parametrize(("size", "megabytes"), [("S", 0.10), ("M", 0.61), ("L", 5.99), ("XL", 10.03)])
 def test_bodies_are_as_large_as_documented(size: str, megabytes: float) -> None:
-    assert len(body(Call(resources=SIZES[size]), DAY)) / 1e6 == pytest.approx(megabytes, rel=0.08)
+    assert len(body(Call(resources=SIZES[size]), DAY)) / 1e6 == pytest.approx(megabytes, rel=0.03)
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -114,8 +115,12 @@ def test_one_invalid_resource_is_the_only_one_that_is_lost() -> None:
 CALLS = [Call(), Call(spoilt=True), Call(in_scope=False), Call(ORDER_SIGN, SMALL)]
 
 
+def answer_to(sent: bytes) -> bytes:
+    return json.dumps({"cards": evaluate(sent, load_tenant(None), DAY).cards}).encode()
+
+
 def answer(call: Call) -> bytes:
-    return json.dumps({"cards": evaluate(body(call, DAY), load_tenant(None), DAY).cards}).encode()
+    return answer_to(body(call, DAY))
 
 
 @pytest.mark.parametrize("call", CALLS, ids=str)
@@ -274,3 +279,25 @@ def test_what_broke_down_is_said() -> None:
     report = Report({}, [], broken={"load": "RuntimeError: no answer"})
     assert "BROKEN load: RuntimeError: no answer" in report.as_text()
     assert json.loads(report.as_json())["broken"] == {"load": "RuntimeError: no answer"}
+
+
+def test_every_call_of_the_search_for_leaks_is_of_another_hook_instance_and_patient() -> None:
+    call = Call(resources=SMALL)
+    whole = talk.post("/x", body(call, DAY))
+    made = list(islice(memory.changing(whole), 2 * memory.PATIENTS))
+    assert {len(one) for one in made} == {len(whole)}
+    assert len({json.loads(one.partition(b"\r\n\r\n")[2])["hookInstance"] for one in made}) == len(made)
+    patients = {json.loads(one.partition(b"\r\n\r\n")[2])["context"]["patientId"] for one in made}
+    assert len(patients) == memory.PATIENTS
+    for one in made[:2]:
+        expected.of(call)(answer_to(one.partition(b"\r\n\r\n")[2]))
+
+
+@pytest.mark.parametrize(
+    ("calls", "kb_each", "fails"),
+    [(2_000, 0.2, False), (2_000, 0.31, True), (66_667, 0.03, False), (66_667, 0.09, True), (334, 1.5, False)],
+)
+def test_what_stays_after_each_call_fails_a_run_where_it_can_be_told_from_noise(
+    calls: int, kb_each: float, fails: bool
+) -> None:
+    assert memory.growth(calls).guarded(kb_each) is not fails

@@ -1,9 +1,9 @@
 """The bodies that are sent: CDS Hooks calls with a whole chart as prefetch, made from a seed and a day.
 
 The same seed, day, size and patient give the same bytes. Of 100 resources 60 are Observations, 12 Conditions,
-10 MedicationRequests, 8 Procedures, 7 ServiceRequests and 3 ImagingStudies, of about 1.9 kB each:
+10 MedicationRequests, 8 Procedures, 7 ServiceRequests and 3 ImagingStudies, of about 2.0 kB each:
 
-    S 50 resources, 0.09 MB - M 300, 0.55 MB - L 3,000, 5.7 MB - XL 5,000, 9.5 MB
+    S 50 resources, 0.10 MB - M 300, 0.61 MB - L 3,000, 5.99 MB - XL 5,000, 10.03 MB
 
 Half of the observations are of the kinds that the service asks for by code; the others come from servers that search by
 category. Each body also holds the Patient and, for order-sign, four draft orders.
@@ -39,6 +39,7 @@ KEYS = {
     "ServiceRequest": "serviceRequests",
     "Procedure": "procedures",
 }
+HOOK_INSTANCE = "0f4c7d2e-6a53-4b0e-9c1d-5f0a3b7e2d11"
 PATIENT_VIEW, ORDER_SIGN = "patient-view", "order-sign"
 
 
@@ -81,7 +82,7 @@ def body(call: Call, day: date, seed: int = SEED) -> bytes:
     who = us_core.patient(rng, day - timedelta(days=round(365.25 * patients.AGE_YEARS)))
     whole = {
         "hook": call.hook,
-        "hookInstance": "0f4c7d2e-6a53-4b0e-9c1d-5f0a3b7e2d11",
+        "hookInstance": HOOK_INSTANCE,
         "context": _context(call, day, rng),
         "prefetch": {"patient": who, **{key: _searchset(key, found) for key, found in prefetch.items()}},
     }

@@ -8,10 +8,10 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, repeat
 
 from tests.bench.expected import Check, anything
 
@@ -191,7 +191,7 @@ def rate(target: Target, connections: int, seconds: float) -> Rate:
     target.looked_at()
     with selectors.DefaultSelector() as selector, ExitStack() as stack:
         for _ in range(connections):
-            stack.callback(_Asking(target, selector).end)
+            stack.callback(_Asking(target.port, repeat(target.request), selector).end)
         _run(selector, 0, least=connections)
         began, cpu, busy = time.monotonic(), time.process_time(), processor_ns(target.pids)
         found = _run(selector, began + seconds, least=2 * connections)
@@ -205,12 +205,16 @@ def rate(target: Target, connections: int, seconds: float) -> Rate:
     return Rate(len(took) / lasted, statistics.median(took) * 1000, busy / len(took) / 1e6, refused, share)
 
 
-def many(target: Target, requests: int, connections: int) -> None:
-    """So many requests, over connections that each ask again as soon as they have been answered."""
+def many(target: Target, requests: int, connections: int, bodies: Iterator[bytes] | None = None) -> None:
+    """So many requests, over connections that each ask again as soon as they have been answered.
+
+    `bodies` are whole requests, without end, to ask instead of the target's own.
+    """
     target.looked_at()
+    asking = bodies or repeat(target.request)
     with selectors.DefaultSelector() as selector, ExitStack() as stack:
         for _ in range(connections):
-            stack.callback(_Asking(target, selector).end)
+            stack.callback(_Asking(target.port, asking, selector).end)
         refused = Counter(status for status, _ in _run(selector, 0, least=requests) if status != 200)
     if refused:
         raise RuntimeError(f"{target.name} answered {dict(refused)}")
@@ -230,16 +234,16 @@ def _run(selector: selectors.BaseSelector, until: float, least: int) -> list[tup
 class _Asking:
     """One connection of many: sends what the socket takes, reads what has come."""
 
-    def __init__(self, target: Target, selector: selectors.BaseSelector) -> None:
-        self._target, self._selector = target, selector
-        self._socket = socket.create_connection((HOST, target.port), timeout=PATIENCE)
+    def __init__(self, port: int, requests: Iterator[bytes], selector: selectors.BaseSelector) -> None:
+        self._requests, self._selector = requests, selector
+        self._socket = socket.create_connection((HOST, port), timeout=PATIENCE)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.setblocking(False)
         self._begin()
         selector.register(self._socket, selectors.EVENT_WRITE, self)
 
     def _begin(self) -> None:
-        self._left = memoryview(self._target.request)
+        self._left = memoryview(next(self._requests))
         self._answer = _Answer()
         self._began = time.monotonic()
 
