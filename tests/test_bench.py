@@ -255,14 +255,14 @@ def test_the_table_says_what_was_met_missed_and_failed() -> None:
     text = made_up().as_text()
     lines = {line.strip().split("  ")[0]: line for line in text.splitlines()}
     good = lines["good"].split()[1:]
-    assert good == ["0.50", "[0.40", "-", "0.60]", "<=", "1", "met", "0.52", "9", "ours", "1.50", "ms"]
+    assert good == ["0.50", "[0.40", "-", "0.60]", "<=", "1", "met", ">", "2", "0.52", "9", "ours", "1.50", "ms"]
     assert "missed" in lines["poor"]
     assert "12.0 MB" in lines["bad"]
     assert "met" not in lines["only shown"].replace("only shown", "")
     assert "not run: a peer: it is not here" in text
     assert "poor: said beside it" in text
     assert "FAILED Second: bad: 12.0" in text
-    assert "1 of 3 goals met; 1 worse than 2 times the goal, or than 2 times what was reached" in text
+    assert "1 of 3 goals met; 1 worse than 2 times the goal, of these 1 worse than 2 times what was reached" in text
     assert lines["Flask, reading the body"].split()[-3:] == ["1.000", "ms", "25.0%"]
 
 
@@ -271,6 +271,7 @@ def test_the_json_holds_every_figure() -> None:
     assert [one["value"] for one in whole["measures"]] == [0.5, 1.5, 12.0, 7.0]
     assert [one["met"] for one in whole["measures"]] == [True, False, False, None]
     assert whole["measures"][0]["goal"] == {"limit": 1, "at_least": False, "guards": True, "reached": None}
+    assert [one["guard"] for one in whole["measures"]] == [2, 2, 10, None]
     assert whole["failed"] == ["Second: bad"]
     assert whole["profiles"][0]["stages_ms"]["cards"] == 2.0
 

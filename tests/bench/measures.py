@@ -35,6 +35,10 @@ class Goal:
             return True
         return value >= self.guard if self.at_least else value <= self.guard
 
+    def worse(self, value: float) -> bool:
+        """Than twice the goal itself, whatever was reached."""
+        return value < self.limit / GUARD if self.at_least else value > self.limit * GUARD
+
     @property
     def guard(self) -> float:
         """The value beyond which a run fails."""
@@ -77,7 +81,8 @@ class Measure:
         return self.goal is not None and not self.goal.guarded(self.value)
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "times": dict(self.times), "met": self.met, "fails": self.fails}
+        guard = self.goal.guard if self.goal and self.goal.guards else None
+        return {**asdict(self), "guard": guard, "times": dict(self.times), "met": self.met, "fails": self.fails}
 
 
 def point(values: Sequence[float], share: float) -> float:

@@ -15,6 +15,10 @@ from tests.bench.stages import Profile
 FORMAT = 1  # of the JSON
 VERDICT = {True: "met", False: "missed", None: ""}
 COLOURS = {True: "#2a7f3f", False: "#c8811a", None: "#777777"}
+EXPLAINED = (
+    "ratio: median of the ratios of neighbouring samples, and where 10 and 90 % of them lie; fails: where a run fails;",
+    "medians: ratio of the two medians; processor: the same of processor time; n: how many samples.",
+)
 WIDTH = 68  # of names
 
 
@@ -46,9 +50,12 @@ class Report:
         return json.dumps(whole, indent=1)
 
     def as_text(self) -> str:
-        parts = [_line("", "ratio", "10-90 %", "goal", "", "medians", "processor", "n", "absolute, not judged")]
+        parts = [
+            _line("", "ratio", "10-90 %", "goal", "", "fails", "medians", "processor", "n", "absolute, not judged")
+        ]
         for group, found in groupby(self.measures, key=lambda one: one.group):
             parts += ["", group, *map(_measure, found)]
+        parts += ["", *EXPLAINED]
         parts += ["", *(f"not run: {name}: {why}" for name, why in self.not_run.items())]
         for one in self.profiles:
             parts += ["", *_profile(one)]
@@ -59,9 +66,10 @@ class Report:
     def _verdict(self) -> str:
         judged = [one for one in self.measures if one.goal]
         met = sum(bool(one.met) for one in judged)
+        worse = sum(one.goal.worse(one.value) for one in judged if one.goal)
         said = (
-            f"{met} of {len(judged)} goals met; "
-            f"{len(self.failures)} worse than {GUARD:g} times the goal, or than {GUARD:g} times what was reached"
+            f"{met} of {len(judged)} goals met; {worse} worse than {GUARD:g} times the goal, "
+            f"of these {len(self.failures)} worse than {GUARD:g} times what was reached"
         )
         said += "".join(f"\n  BROKEN {name}: {why}" for name, why in self.broken.items())
         return "\n".join([said, *(f"  FAILED {one.group}: {one.name}: {_number(one.value)}" for one in self.failures)])
@@ -69,7 +77,7 @@ class Report:
 
 def _line(name: str, *cells: str) -> str:
     """The last cell is the longest, and stands to the left."""
-    widths = (8, 17, 9, 7, 9, 10, 6)
+    widths = (8, 17, 9, 7, 9, 9, 10, 6)
     columns = (cell.rjust(width) for cell, width in zip(cells[:-1], widths, strict=True))
     return f"{name.ljust(WIDTH)}{''.join(columns)}  {cells[-1]}".rstrip()
 
@@ -80,8 +88,24 @@ def _measure(one: Measure) -> str:
     others = ["" if value is None else _number(value) for value in (one.of_medians, one.of_processor)]
     absolute = ", ".join(f"{what} {_number(value)} {of}" for (what, of), value in _times(one))
     goal = str(one.goal or "")
-    cells = (_number(one.value) + unit, spread, goal, VERDICT[one.met], *others, str(one.samples), absolute)
+    cells = (
+        _number(one.value) + unit,
+        spread,
+        goal,
+        VERDICT[one.met],
+        _fails(one),
+        *others,
+        str(one.samples),
+        absolute,
+    )
     return _line(f"  {one.name}", *cells)
+
+
+def _fails(one: Measure) -> str:
+    """Beyond what value the run fails."""
+    if one.goal is None or not one.goal.guards:
+        return ""
+    return f"{'<' if one.goal.at_least else '>'} {one.goal.guard:.3g}"
 
 
 def _times(one: Measure) -> Iterator[tuple[tuple[str, str], float]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from itertools import cycle, islice
@@ -16,6 +16,10 @@ from cds_service.services import CdsService
 from cds_service.store import database
 from cds_service.store.tokens import SharedTokens
 from cds_service.tenants import load_tenant
+from hooks.facts import Facts
+from hooks.knowledge import Knowledge
+from hooks.outcomes import Outcome
+from hooks.run import Rule
 from tests import callers
 from tests.bench import expected, measures
 from tests.bench.bodies import PATIENT_VIEW, Call, body
@@ -28,27 +32,67 @@ RULES = Goal(1.02)
 
 
 def more_rules(inside: Inside, day: date, seconds: float) -> Iterator[Measure]:
-    """Ten more rules, asked and silent for this patient: what a rule costs, and not what its card costs."""
+    """The rules that are silent of this patient against the service without them, told for ten of them.
+
+    And, without a goal, ten of them asked once more as if no other rule had put their questions before.
+    """
     sent, row = body(Call(), day), inside.row(PATIENT_VIEW)
-    longer = replace(row, rules=(*row.rules, *_silent(inside, row, sent, day)))
     expected.of(Call())(inside.post(PATIENT_VIEW, sent))
-    plain: list[float] = []
-    added: list[float] = []
-    end = time.monotonic() + seconds
-    while time.monotonic() < end or len(plain) < 10:
-        for rules, took in ((row, plain), (longer, added))[:: 1 if len(plain) % 2 else -1]:
-            with inside.with_service(rules):
-                took.append(_took(lambda: inside.post(PATIENT_VIEW, sent)))
-    times = {"with them ms": measures.milliseconds(added), "without ms": measures.milliseconds(plain)}
+    silent = _silent(inside, row, sent, day)
+    fewer = replace(row, rules=tuple(rule for rule in row.rules if rule not in silent))
+    longer = replace(row, rules=(*row.rules, *map(_Alone, islice(cycle(silent), MORE_RULES))))
     name = f"patient-view M with {MORE_RULES} more rules / without"
-    yield measures.of_pairs("Growth", name, added[3:], plain[3:], RULES, times=times)
+    yield _compared(inside, sent, (row, fewer), seconds / 2, name, len(silent), RULES)
+    yield _compared(inside, sent, (longer, row), seconds / 2, f"{name}, nothing shared", MORE_RULES, None)
 
 
-def _silent(inside: Inside, row: CdsService, sent: bytes, day: date) -> list[object]:
-    """Rules that are there already, asked a second time; one that speaks would add a card."""
+def _compared(
+    inside: Inside,
+    sent: bytes,
+    rows: tuple[CdsService, CdsService],
+    seconds: float,
+    name: str,
+    of: int,
+    goal: Goal | None,
+) -> Measure:
+    """The first row against the second, which has `of` rules fewer."""
+    took: tuple[list[float], list[float]] = ([], [])
+    end = time.monotonic() + seconds
+    while time.monotonic() < end or len(took[0]) < 10:
+        for place in (0, 1) if len(took[0]) % 2 else (1, 0):
+            with inside.with_service(rows[place]):
+                took[place].append(_took(lambda: inside.post(PATIENT_VIEW, sent)))
+    more, less = (each[3:] for each in took)
+    for_ten = [other + (one - other) * MORE_RULES / of for one, other in zip(more, less, strict=True)]
+    times = {"with them ms": measures.milliseconds(more), "without ms": measures.milliseconds(less)}
+    note = f"{of} rules, told for {MORE_RULES}"
+    return measures.of_pairs("Growth", name, for_ten, less, goal, times=times, note=note)
+
+
+def _silent(inside: Inside, row: CdsService, sent: bytes, day: date) -> list[Rule]:
+    """Those of which no card tells: what a rule costs is asked, and not what its card costs."""
     _, said = once(inside, PATIENT_VIEW, sent, day)
-    silent = [rule for rule in row.rules if f'"{rule.KNOWLEDGE.rule}"'.encode() not in said]
-    return list(islice(cycle(silent), MORE_RULES))
+    return [rule for rule in row.rules if f'"{rule.KNOWLEDGE.rule}"'.encode() not in said]
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """A rule that finds no question answered already."""
+
+    rule: Rule
+
+    @property
+    def KNOWLEDGE(self) -> Knowledge:  # noqa: N802 - a module's constant
+        return self.rule.KNOWLEDGE
+
+    def decide(self, facts: Facts) -> Outcome:
+        """What is known is set aside while it is asked."""
+        known = dict(facts._found)
+        facts._found.clear()
+        try:
+            return self.rule.decide(facts)
+        finally:
+            facts._found.update(known)
 
 
 def _took(ask: Callable[[], object]) -> float:
