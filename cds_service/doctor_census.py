@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from fhir_mappings import chart, coded, codes, facts, map_review, medications, results, text_mentions, units
+from fhir_mappings import chart, coded, codes, facts, lifetime, map_review, medications, results, text_mentions, units
 from fhir_mappings.answers import NOT_JSON, Answer, Given
 from fhir_mappings.chart import Chart
 from fhir_mappings.local_codes import NONE, LocalCodes
@@ -80,7 +80,7 @@ class Census:
                 counted.add(reference)
                 self._count(resource, verdict, record)
                 self.misplaced.update(map_review.misplaced(resource, local))
-        refused = [one.refused() for one in results.read(record)[2]]
+        refused = [one.refused() for one in results.read(record, lifetime.of(record, as_of))[2]]
         self.values.update(one.reason for one in refused if not one.reason.endswith("unit not understood"))
         self.reports.update(_reports(answers.get(text_mentions.REPORTS)))
         known = facts.facts(record, as_of)

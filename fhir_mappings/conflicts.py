@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 
-from fhir_mappings import dates, extensions
+from fhir_mappings import clinical_dates, dates, extensions
+from fhir_mappings.lifetime import Lifetime
 from fhir_mappings.resources import Condition
 from hooks.facts import Finding, When
 
@@ -33,7 +33,7 @@ class Entry:
     finding: Finding
 
 
-def settle(entries: Sequence[Entry], as_of: date) -> tuple[Finding, ...]:
+def settle(entries: Sequence[Entry], life: Lifetime) -> tuple[Finding, ...]:
     """The findings in their order; those that another entry contradicts are past or disputed."""
     over: dict[frozenset[str], list[Entry]] = defaultdict(list)
     for entry in entries:
@@ -42,21 +42,21 @@ def settle(entries: Sequence[Entry], as_of: date) -> tuple[Finding, ...]:
     if not over:
         return tuple([entry.finding for entry in entries])
     return tuple(
-        _judge(entry, [one for one in over.get(entry.finding.concepts, ()) if _same(entry, one)], as_of)
+        _judge(entry, [one for one in over.get(entry.finding.concepts, ()) if _same(entry, one)], life)
         if entry.finding.status == "active"
         else entry.finding
         for entry in entries
     )
 
 
-def _judge(active: Entry, over: Sequence[Entry], as_of: date) -> Finding:
+def _judge(active: Entry, over: Sequence[Entry], life: Lifetime) -> Finding:
     """The finding as it is; past where the problem list ended it; disputed where an end may concern it."""
     finding = active.finding
     if not over:
         return finding
-    if _is(active, ENCOUNTER) and any(_is(one, PROBLEM_LIST) and _ended_since(one, finding, as_of) for one in over):
+    if _is(active, ENCOUNTER) and any(_is(one, PROBLEM_LIST) and _ended_since(one, finding, life) for one in over):
         return replace(finding, status="past", label=_remark(finding, "ended on the problem list"))
-    rivals = sorted(one.finding.source for one in over if not _earlier(one, finding, as_of))
+    rivals = sorted(one.finding.source for one in over if not _earlier(one, finding, life))
     if rivals:
         return replace(finding, disputed_by=rivals[0], label=_remark(finding, "over in another entry"))
     return finding
@@ -72,23 +72,30 @@ def _is(entry: Entry, category: str) -> bool:
     return any(coding.code == category for concept in concepts for coding in concept.coding or ())
 
 
-def _ended_since(over: Entry, finding: Finding, as_of: date) -> bool:
-    """A recorded end, surely not before the last day that the other entry speaks of. No date, no answer."""
-    end, last = ended(over.condition, as_of), _last(finding)
-    return bool(end and last and end.earliest >= last.latest)
+def _ended_since(over: Entry, finding: Finding, life: Lifetime) -> bool:
+    """A recorded end, surely not before the last day that the other entry speaks of. No date that can be, no answer."""
+    end, last = ended(over.condition, life), _last(finding)
+    return bool(end and last and not life.before(last) and end.earliest >= last.latest)
 
 
-def _earlier(over: Entry, finding: Finding, as_of: date) -> bool:
+def _earlier(over: Entry, finding: Finding, life: Lifetime) -> bool:
     """Was that episode surely over, or at least last spoken of, before this one began?"""
-    known = ended(over.condition, as_of) or _last(over.finding)
+    known = ended(over.condition, life) or _last(over.finding)
     return bool(known and finding.when and known.latest < finding.when.earliest)
 
 
-def ended(condition: Condition, as_of: date) -> When | None:
-    """When it ended; None where no date can be read, or where it may lie after the day of evaluation."""
+def ended(condition: Condition, life: Lifetime) -> When | None:
+    """When it ended; None where no date can be read, or none that can be.
+
+    It may not lie after the day of evaluation, nor surely before birth or before the problem began. Without an onset it
+    began when it was recorded: who records what is over says when it was.
+    """
     period = condition.abatementPeriod
     end = dates.when(condition.abatementDateTime or (period.end if period else None))
-    return end if end and end.latest <= as_of else None
+    if end is None or end.latest > life.as_of or life.before(end):
+        return None
+    begun = dates.when(clinical_dates.recorded(condition))
+    return None if begun and end.latest < begun.earliest else end
 
 
 def _last(finding: Finding) -> When | None:

@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import TypeVar
 
-from fhir_mappings import dates, demographics, findings, imaging, medications, orders, results
+from fhir_mappings import dates, demographics, findings, imaging, lifetime, medications, orders, results
 from fhir_mappings.chart import DRAFTS, PARTIAL, UNAVAILABLE, Chart, Refused
+from fhir_mappings.lifetime import Lifetime
+from fhir_mappings.scored import NotRead
 from hooks.facts import Assessment, Facts, Finding, Imaging, Measurement, Medication, Order, Procedure
 
 KINDS = {  # prefetch key -> how cards and rules call that kind of data
@@ -24,39 +26,55 @@ KINDS = {  # prefetch key -> how cards and rules call that kind of data
     DRAFTS: "draft orders",
 }
 CLOCK_SLACK = timedelta(days=1)  # clocks and zones differ; what adds urgency is believed that far into the future
-FUTURE = "dated in the future"
+FUTURE, EARLY = "dated in the future", "dated too early to be true"
+NOT_USED = "the date is not used"
 WAITING = (Order, Medication)  # what may lie ahead
+UNDATED = (Measurement, Assessment, Procedure)  # of these what has no date may warn, and does not reassure
 
 Dated = TypeVar("Dated", Measurement, Assessment, Imaging, Medication, Order, Procedure)
 
 
 def facts(chart: Chart, as_of: date) -> Facts:
-    """Everything known of the patient on `as_of`. What is dated later is named; only findings and orders outlast it."""
-    measured, assessed, not_read = results.read(chart)
+    """Everything known of the patient on `as_of`. What is dated later is named; only findings and orders outlast it.
+
+    What is dated before birth is named too: it counts as if it had no date, or not at all where that would reassure.
+    """
+    life = lifetime.of(chart, as_of)
+    measured, assessed, not_read = results.read(chart, life)
     refused = [*(one.refused() for one in not_read), *medications.unreadable(chart), *chart.undecided()]
+    early: list[NotRead] = []
 
     def past(found: Iterable[Dated]) -> tuple[Dated, ...]:
         kept = []
         for fact in found:
-            ahead = fact.when is not None and fact.when.earliest > as_of  # of hardly any: only those are looked into
-            if ahead and _in_future(chart, fact, as_of):
+            if fact.when is None or life.first <= fact.when.earliest <= as_of:  # as nearly all are
+                kept.append(fact)
+            elif life.before(fact.when) and not _is_draft(fact):
+                if isinstance(fact, UNDATED):
+                    kept.append(replace(fact, when=None))
+                if isinstance(fact, Measurement | Assessment):
+                    early.append(NotRead(fact.source, fact.name, f"{EARLY}, {NOT_USED}"))
+                else:
+                    refused.append(_too_early(fact))
+            elif _in_future(chart, fact, as_of):
                 refused.append(Refused(fact.source, FUTURE, _KEYS.get(type(fact), ())))
             else:
                 kept.append(fact)
         return tuple(kept)
 
-    patient = demographics.read(chart, as_of)
+    patient = demographics.read(chart, life)
     if chart.patient and chart.patient.birthDate and patient.age_years is None:
         refused.append(Refused(f"Patient/{chart.patient_id}", "birth date not plausible"))
     measurements, assessments = past(measured), past(assessed)
+    refused += [one.refused() for one in early]
     last_day = as_of + CLOCK_SLACK
-    found = [_possible(finding, last_day) for finding in findings.read(chart, as_of)]
-    refused += [Refused(one.source, f"{FUTURE}, the date is not used") for one, usable in found if not usable]
+    found = [_possible(finding, life, last_day) for finding in findings.read(chart, life)]
+    refused += [Refused(one.source, f"{why}, {NOT_USED}") for one, why in found if why]
     in_words = [KINDS[key] for key in medications.in_words(chart)]
     performed = imaging.read(chart)
     images, ordered = past(performed), past(orders.read(chart, performed))
     drugs, done = past(medications.read(chart)), past(orders.procedures(chart))
-    left_out = tuple(dict.fromkeys((*_first_of_all(chart, as_of), *chart.refused, *refused)))
+    left_out = tuple(dict.fromkeys((*_first_of_all(chart, life), *chart.refused, *refused)))
     return Facts(
         as_of=as_of,
         patient=patient,
@@ -70,17 +88,17 @@ def facts(chart: Chart, as_of: date) -> Facts:
         unavailable=_kinds(chart, UNAVAILABLE),
         incomplete=tuple(dict.fromkeys((*_kinds(chart, PARTIAL), *in_words))),
         why_incomplete=dict.fromkeys(in_words, "some drugs stand in words only") | _reasons(chart),
-        doubtful=results.doubtful((*measurements, *assessments), not_read),
+        doubtful=results.doubtful((*measurements, *assessments), [*not_read, *early]),
         unreadable=tuple(dict.fromkeys(f"{one.reference}: {one.reason}" for one in left_out)),
         lost=tuple(sorted({KINDS.get(key, "other data") for one in left_out for key in one.lost})),
     )
 
 
-def _first_of_all(chart: Chart, as_of: date) -> Iterator[Refused]:
+def _first_of_all(chart: Chart, life: Lifetime) -> Iterator[Refused]:
     """What the reader must know before all else that was refused: it is named first, and the card has room for few."""
     for reference in medications.unknown_drafts(chart):
         yield Refused(f"draft order {reference}", "drug not known, not checked", (DRAFTS,))
-    death = demographics.doubt(chart, as_of)
+    death = demographics.doubt(chart, life)
     if death:
         yield Refused(f"Patient/{chart.patient_id}", death, ("patient",))
 
@@ -101,7 +119,7 @@ def _in_future(chart: Chart, fact: Dated, as_of: date) -> bool:
     What was done, given or measured reassures, and may not reassure before its time. An order that still waits has the
     slack of one day: without it an MRI would be asked for twice. The date of a draft says nothing.
     """
-    if fact.when is None or (isinstance(fact, WAITING) and fact.draft):
+    if fact.when is None or _is_draft(fact):
         return False
     waits = isinstance(fact, WAITING) and fact.status not in ("completed", "in-progress")
     if fact.when.earliest <= as_of + (CLOCK_SLACK if waits else timedelta()):
@@ -112,15 +130,31 @@ def _in_future(chart: Chart, fact: Dated, as_of: date) -> bool:
     return not (len(written) > dates.DAY and written[: dates.DAY] <= as_of.isoformat())
 
 
-def _possible(finding: Finding, last_day: date) -> tuple[Finding, bool]:
-    """The finding, and whether its dates can be true. One with an impossible date is there, nobody knows since when.
+def _is_draft(fact: Dated) -> bool:
+    return isinstance(fact, WAITING) and fact.draft
 
-    It then counts as new, and no examination is known to have followed it.
+
+def _too_early(fact: Dated) -> Refused:
+    """What reassures without a date as well is left out, as if it lay in the future; the rest loses its date alone."""
+    if isinstance(fact, UNDATED):
+        return Refused(fact.source, f"{EARLY}, {NOT_USED}")
+    return Refused(fact.source, EARLY, _KEYS.get(type(fact), ()))
+
+
+def _possible(finding: Finding, life: Lifetime, last_day: date) -> tuple[Finding, str]:
+    """The finding, and what is wrong with its dates. One with an impossible date is there, nobody knows since when.
+
+    It then counts as new, and no examination is known to have followed it. A date before birth is often how software
+    writes that it has none: then the other date counts.
     """
     onset, recorded = finding.onset, finding.recorded
     if (onset and onset.earliest > last_day) or (recorded and recorded.earliest > last_day):
-        return replace(finding, onset=None, recorded=None), False
-    return finding, True
+        return replace(finding, onset=None, recorded=None), FUTURE
+    begun = None if onset and life.before(onset) else onset
+    noted = None if recorded and life.before(recorded) else recorded
+    if begun is onset and noted is recorded:
+        return finding, ""
+    return replace(finding, onset=begun, recorded=noted), EARLY
 
 
 def _kinds(chart: Chart, state: str) -> tuple[str, ...]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date
 
 from fhir_mappings import clinical_dates, coded, codes, conflicts, dates, extensions, histology, staging, versions
 from fhir_mappings.chart import Chart
 from fhir_mappings.conflicts import Entry
 from fhir_mappings.extensions import CORE, MCODE
+from fhir_mappings.lifetime import Lifetime
 from fhir_mappings.relevance import Kept
 from fhir_mappings.resources import CodeableConcept, Coding, Condition, ServiceRequest
 from hooks.facts import Finding, When
@@ -36,17 +36,17 @@ NO_LEVELS: frozenset[str] = frozenset()
 SIDES = {"laterality_left": "left", "laterality_right": "right", "laterality_bilateral": "bilateral"}
 
 
-def read(chart: Chart, as_of: date) -> tuple[Finding, ...]:
+def read(chart: Chart, life: Lifetime) -> tuple[Finding, ...]:
     """All findings of the chart, newest first, those that a draft order names as its reason included."""
     pathology = histology.results(chart)
     kept = [one for one in chart.of(Condition) if FAMILY not in one.concepts]
     entries = [
-        Entry(one.resource, _finding(chart, one, pathology.get(one.reference, frozenset()), as_of)) for one in kept
+        Entry(one.resource, _finding(chart, one, pathology.get(one.reference, frozenset()), life)) for one in kept
     ]
-    return (*conflicts.settle(entries, as_of), *staging.read(chart), *_reasons(chart), *_prohibited(chart))
+    return (*conflicts.settle(entries, life), *staging.read(chart), *_reasons(chart), *_prohibited(chart))
 
 
-def _finding(chart: Chart, kept: Kept[Condition], pathology: frozenset[str], as_of: date) -> Finding:
+def _finding(chart: Chart, kept: Kept[Condition], pathology: frozenset[str], life: Lifetime) -> Finding:
     condition = kept.resource
     sites = levels(condition.bodySite) if condition.bodySite else NO_LEVELS
     begun = clinical_dates.onset(condition)  # a condition is dated by its onset, else by its recording
@@ -55,8 +55,8 @@ def _finding(chart: Chart, kept: Kept[Condition], pathology: frozenset[str], as_
         concepts=kept.concepts | _of_the_spine(kept, sites) | histology.types_of(condition, kept.concepts, pathology),
         label=coded.label(condition.code),
         onset=kept.when if begun else None,
-        recorded=_recorded(condition, dates.when(condition.recordedDate) if begun else kept.when),
-        status=_status(kept, as_of),
+        recorded=_recorded(condition, dates.when(condition.recordedDate) if begun else kept.when, life),
+        status=_status(kept, life),
         certain=coded.first_code(condition.verificationStatus) not in SUSPECTED,
         levels=sites,
         laterality=_side(condition.bodySite) if condition.bodySite else None,
@@ -75,14 +75,17 @@ def _of_the_spine(kept: Kept[Condition], sites: frozenset[str]) -> frozenset[str
     return frozenset({"spinal_metastasis"}) if levels(bony) else coded.NO_CONCEPTS
 
 
-def _recorded(condition: Condition, recorded: When | None) -> When | None:
+def _recorded(condition: Condition, recorded: When | None, life: Lifetime) -> When | None:
     """When it was first asserted, where that is earlier than its recording: an import is stamped with its own day.
+
+    A date before birth counts only where no other is known, so that it is named.
 
     Onset and recording are kept apart, and rules choose: urgency counts either of them as new (an old deficit that is
     recorded again may be worse), what followed a finding is counted from its onset.
     """
     stated = [dates.when(one.valueDateTime) for one in extensions.named(condition.extension, ASSERTED)]
     known = [when for when in (recorded, *stated) if when]
+    known = [when for when in known if not life.before(when)] or known
     return min(known, key=lambda when: when.latest) if known else None
 
 
@@ -105,15 +108,15 @@ def _side(sites: Iterable[CodeableConcept]) -> str | None:
     return sides.pop() if len(sides) == 1 else None
 
 
-def _status(kept: Kept[Condition], as_of: date) -> str:
+def _status(kept: Kept[Condition], life: Lifetime) -> str:
     """Past when the status says so, when it ended and no status contradicts, or when the code itself means history.
 
-    An end that cannot be read, or that has not surely come yet, is none.
+    An end that cannot be read or cannot be, or that has not surely come yet, is none.
     """
     status = coded.first_code(kept.resource.clinicalStatus)
     if status in PAST or HISTORY in kept.concepts:
         return "past"
-    return "past" if status is None and conflicts.ended(kept.resource, as_of) else "active"
+    return "past" if status is None and conflicts.ended(kept.resource, life) else "active"
 
 
 def levels(sites: Iterable[CodeableConcept] | None) -> frozenset[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from fhir_mappings import coded, codes, extensions, same_day, scored, units, versions
+from fhir_mappings import coded, codes, replacing, same_day, scored, units
 from fhir_mappings.chart import Chart
-from fhir_mappings.extensions import CORE
+from fhir_mappings.lifetime import Lifetime
 from fhir_mappings.relevance import Kept
-from fhir_mappings.resources import ABSENT, CodeableConcept, Component, Observation, Quantity, ReferenceRange
+from fhir_mappings.resources import CodeableConcept, Component, Observation, Quantity, ReferenceRange
 from fhir_mappings.scored import GRADED as GRADED
 from fhir_mappings.scored import GRADES as GRADES
 from fhir_mappings.scored import NUMBERED as NUMBERED
@@ -40,7 +40,7 @@ RANGES: dict[str, tuple[int, int]] = {"pain_score": (0, 10), "ecog": (0, 5), "kp
 # Between two values that a score can have. Karnofsky's scale has tens; the fives between them are written too.
 STEPS = {"ecog": 1, "kps": 5}
 ANSWERS = {"ecog": "ecog_answer", "kps": "kps_answer"}
-REPLACES = f"{CORE}observation-replaces"
+CANNOT_BE_REPLACED = "another result says that it replaces it, and cannot"
 NOTHING = Decimal(0)
 _ORDER = tuple(MEASUREMENTS.values())  # which name comes first where a code has several
 
@@ -48,16 +48,18 @@ Limits = tuple[Decimal | None, Decimal | None]
 NO_LIMITS: Limits = (None, None)
 
 
-def read(chart: Chart) -> tuple[tuple[Measurement, ...], tuple[Assessment, ...], tuple[NotRead, ...]]:
+def read(chart: Chart, life: Lifetime) -> tuple[tuple[Measurement, ...], tuple[Assessment, ...], tuple[NotRead, ...]]:
     """Measurements and assessments, newest first, and what could not be read, with its reason.
 
     Only final, amended and corrected results are in a chart, of one id the newest version alone. A correction sent as a
-    result of its own replaces the one that it names.
+    result of its own replaces the one that it names; what is said to be replaced and cannot be counts, and is in doubt.
     """
-    reading, replaced = _Reading(), _replaced(chart)
+    reading, (replaced, disputed) = _Reading(), replacing.read(chart, life)
     for kept in chart.of(Observation):
         if kept.reference not in replaced:
             reading.take(kept)
+    if disputed:
+        reading.doubt(disputed)
     return (
         same_day.measurements(reading.measured, reading.measured_by),
         same_day.assessments(reading.assessed, reading.assessed_by),
@@ -81,15 +83,6 @@ def doubtful(known: Iterable[Measurement | Assessment], not_read: Sequence[NotRe
         for one in not_read
         if one.when is None or one.name not in newest or one.when.latest >= newest[one.name].earliest
     )
-
-
-def _replaced(chart: Chart) -> frozenset[str]:
-    """Results that another result says it replaces (FHIR R4 core extension observation-replaces)."""
-    extended = [raw for kept in chart.of(Observation) if (raw := kept.resource.extension) is not ABSENT]
-    if not extensions.may_hold(extensions.REFERRING, extended):  # asked of all at once: in most charts none refers
-        return frozenset()
-    named = [reference for raw in extended for reference in extensions.referred(raw, REPLACES)]
-    return frozenset([versions.resolved(chart.names, reference) for reference in named])
 
 
 class _Reading:
@@ -124,6 +117,13 @@ class _Reading:
                 self.assessed_by.append(observation)
             else:
                 self.not_read.append(found)
+
+    def doubt(self, disputed: frozenset[str]) -> None:
+        """Names those of these results that were read."""
+        facts: tuple[Measurement | Assessment, ...] = (*self.measured, *self.assessed)
+        for fact in facts:
+            if fact.source in disputed:
+                self.not_read.append(NotRead(fact.source, fact.name, CANNOT_BE_REPLACED, fact.when))
 
     def _measure(self, kept: Kept[Observation], name: str, valued: Observation | Component) -> None:
         """What one element says: one measurement, or several where a number and its coded answers contradict."""

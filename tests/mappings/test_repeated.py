@@ -207,6 +207,7 @@ class TestVersions:
             status="corrected",
             valueQuantity=quantity(3, "mg/dL"),
             effectiveDateTime="2026-11-19",
+            issued="2026-11-21T08:00:00Z",
             extension=[{"url": url, "valueReference": {"reference": "Observation/o1"}}],
         )
         assert [m.source for m in facts(self.PLAIN, new).measurements] == ["Observation/o2"]
