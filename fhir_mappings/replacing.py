@@ -36,7 +36,7 @@ def read(chart: Chart, life: Lifetime) -> tuple[frozenset[str], frozenset[str]]:
             if other is None or name == kept.reference:  # of itself: an older version of the same result is meant
                 continue
             claimed.add(name)
-            if _can_replace(kept, other, life):
+            if all(_can_replace(kept, one, life) for one in (other, *chart.rivals.get(name, ()))):  # in every version
                 believed[name].add(kept.reference)
     replaced = _without_rings(believed)
     return replaced, frozenset(claimed) - replaced

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -100,6 +101,13 @@ class TestReplaced:
         found = facts(calcium("o1", 9.3, "2026-11-20"), old)
         assert [one.source for one in found.measurements] == ["Observation/o1", "Observation/old"]
         assert found.unreadable == (f"Observation/o1: calcium: {CANNOT}",)
+        assert found.doubtful == {"calcium"}
+
+    @pytest.mark.parametrize("days", [("2026-11-10", "2026-11-20"), ("2026-11-20", "2026-11-10")])
+    def test_a_version_that_cannot_be_replaced_keeps_all_that_nobody_can_order(self, days: tuple[str, str]) -> None:
+        versions = [calcium("o1", 14, day, status=word) for day, word in zip(days, ("final", "amended"), strict=True)]
+        found = facts(*versions, calcium("new", 9.3, "2026-11-15", **replacing("o1")))
+        assert [one.value for one in found.measurements] == [14, Decimal("9.3"), 14]
         assert found.doubtful == {"calcium"}
 
     def test_a_claim_upon_itself_is_only_an_older_version(self) -> None:
