@@ -296,7 +296,7 @@ def test_every_call_of_the_search_for_leaks_is_of_another_hook_instance_and_pati
 
 @pytest.mark.parametrize(
     ("calls", "kb_each", "fails"),
-    [(2_000, 0.2, False), (2_000, 0.31, True), (66_667, 0.03, False), (66_667, 0.09, True), (334, 1.5, False)],
+    [(2_000, 1.4, False), (2_000, 1.6, True), (66_667, 0.03, False), (66_667, 0.09, True), (334, 8.9, False)],
 )
 def test_what_stays_after_each_call_fails_a_run_where_it_can_be_told_from_noise(
     calls: int, kb_each: float, fails: bool
