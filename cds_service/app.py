@@ -113,7 +113,7 @@ def below(app: Flask, path: str) -> None:
 
     if path:
         # Flask's manual wraps an application by putting a function in the place of this method, against its type.
-        app.wsgi_app = asked  # type: ignore[method-assign,assignment]
+        app.wsgi_app = asked  # type: ignore[method-assign,assignment] # as the manual has it
 
 
 def from_environment() -> FrontDoor:

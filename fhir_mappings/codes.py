@@ -118,4 +118,4 @@ def _categories(key: str) -> list[str]:
 
 _OURS = read(files(__package__))
 # A plain mapping is asked faster. It may be asked for no system at all, which dict() of the other would not admit.
-_TABLES: dict[str | None, CodeTable] = {spelling: table for spelling, table in _OURS.tables.items()}  # noqa: C416 - see above
+_TABLES: dict[str | None, CodeTable] = {spelling: table for spelling, table in _OURS.tables.items()}  # noqa: C416 - or None is no key

@@ -84,7 +84,8 @@ def judge(resource: Judged, reference: str, ours: Ours, *, draft: bool) -> Kept[
     of = BY_TYPE[type(resource)]
     if draft:
         reason = of.withdrawn(resource)
-    elif of.evidence and resource.status not in of.evidence:  # type: ignore[union-attr, operator] # no Condition
+    # A Condition alone has no status, and no `evidence`: the type checker cannot know that the two go together.
+    elif of.evidence and resource.status not in of.evidence:  # type: ignore[union-attr, operator] # see the line above
         reason = _unfit(resource)
     else:
         reason = of.excluded(resource) if of.excluded else None

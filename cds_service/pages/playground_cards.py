@@ -121,5 +121,5 @@ def _markdown() -> MarkdownIt:
 
     renderer = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
     # Which links are allowed is told to this library by putting a function in the place of its method.
-    renderer.validateLink = is_web  # type: ignore[method-assign,assignment]
+    renderer.validateLink = is_web  # type: ignore[method-assign,assignment] # its documented way
     return renderer
